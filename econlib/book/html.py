@@ -74,8 +74,9 @@ def build(root: Path) -> int:
         )
     if root != _REPOSITORY:
         assemble(root)
-    command = ["build", str(root), "-n", "-W", "--keep-going", "-q"]
-    status = subprocess.run([sys.executable, "-m", "jupyter_book.cli.main", *command])
+    main = "from jupyter_book.cli.main import main; main()"
+    options = ["-n", "-W", "--keep-going", "-q"]
+    status = subprocess.run([sys.executable, "-c", main, "build", str(root), *options])
     if status.returncode == 0:
         print(f"Book: {root / '_build' / 'html' / 'index.html'}")
     return status.returncode
