@@ -1,0 +1,266 @@
+r"""Expectations: what a claim says must be measured, and whether it is.
+
+Every expectation is one line of a claims file, one of
+
+=================================  ==========================================
+``{value: x, atol: e}``            a number within ``e`` of ``x`` (or ``rtol``)
+``{at_least: x}``                  a number, not below ``x``
+``{at_most: x}``                   a number, not above ``x``
+``{between: [a, b]}``              a number in ``[a, b]``
+``{property: "text"}``             a truth value: what the text says holds
+``{increasing: [p, q], margin: m}``  numbers by name, each ``m`` or more above the last
+``{match: [ours, truth], atol: e}``  two numbers by name, within ``e`` (or ``rtol``)
+``{table: {p: x}, atol: e}``       numbers by name, each within ``e`` of its own value
+``{parts: {p: expectation}}``      measurements by name, each as its part says
+=================================  ==========================================
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import numbers
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Outcome", "check_expectation", "describe", "judge"]
+
+_KINDS = (
+    "value",
+    "at_least",
+    "at_most",
+    "between",
+    "property",
+    "increasing",
+    "match",
+    "table",
+    "parts",
+)
+_TOLERANT = ("value", "match", "table")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of judging one measurement.
+
+    Attributes
+    ----------
+    holds : bool
+        Whether the expectation is met.
+    measured : float, bool or dict
+        The measurement as plain Python numbers.
+    """
+
+    holds: bool
+    measured: Any
+
+
+def _kind(expect: Mapping) -> str:
+    return next(k for k in _KINDS if k in expect)
+
+
+def check_expectation(expect: object) -> str | None:
+    """Say what is wrong with the form of an expectation.
+
+    Parameters
+    ----------
+    expect : object
+        An entry ``expect`` of a claims file.
+
+    Returns
+    -------
+    str or None
+        One clause naming the fault, or None where the form is right.
+    """
+    if not isinstance(expect, Mapping):
+        return f"expected a mapping with one of {', '.join(_KINDS)}, got {expect!r}"
+    kinds = [k for k in _KINDS if k in expect]
+    if len(kinds) != 1:
+        return f"expected exactly one of {', '.join(_KINDS)}, got {sorted(expect)}"
+    kind, body = kinds[0], expect[kinds[0]]
+    allowed = {kind}
+    if kind in _TOLERANT:
+        allowed |= {"atol", "rtol"}
+        given = [k for k in ("atol", "rtol") if k in expect]
+        if len(given) != 1:
+            return f"{kind} needs one tolerance, atol or rtol"
+        if not _is_number(expect[given[0]]) or not 0 <= expect[given[0]] < math.inf:
+            return f"{given[0]} = {expect[given[0]]!r}: expected a number, 0 or more"
+    if kind == "increasing":
+        allowed |= {"margin"}
+        if not _is_number(expect.get("margin", 0.0)):
+            return f"margin = {expect['margin']!r}: expected a number"
+    unknown = sorted(set(expect) - allowed)
+    if unknown:
+        return f"unknown key {unknown[0]!r} beside {kind}"
+    return _check_body(kind, body)
+
+
+def _check_body(kind: str, body: object) -> str | None:
+    if kind in ("value", "at_least", "at_most") and not _is_number(body):
+        return f"{kind} = {body!r}: expected a finite number"
+    if kind == "between" and not (
+        isinstance(body, list)
+        and len(body) == 2
+        and all(map(_is_number, body))
+        and body[0] <= body[1]
+    ):
+        return f"between = {body!r}: expected [low, high]"
+    if kind == "property" and not (isinstance(body, str) and body.strip()):
+        return f"property = {body!r}: expected a sentence"
+    if kind in ("increasing", "match"):
+        names = body if isinstance(body, list) else []
+        few = len(names) < 2 or (kind == "match" and len(names) != 2)
+        if few or not all(isinstance(n, str) for n in names):
+            return f"{kind} = {body!r}: expected a list of names"
+        if len(set(names)) != len(names):
+            return f"{kind} = {body!r}: a name stands twice"
+    if kind == "table" and not (
+        isinstance(body, Mapping) and body and all(map(_is_number, body.values()))
+    ):
+        return f"table = {body!r}: expected numbers by name"
+    if kind == "parts":
+        if not isinstance(body, Mapping) or not body:
+            return f"parts = {body!r}: expected expectations by name"
+        for name, part in body.items():
+            if isinstance(part, Mapping) and "parts" in part:
+                return f"parts.{name}: parts do not nest"
+            fault = check_expectation(part)
+            if fault:
+                return f"parts.{name}: {fault}"
+    return None
+
+
+def judge(expect: Mapping, measured: object) -> Outcome:
+    """Judge a measurement by an expectation of valid form.
+
+    Parameters
+    ----------
+    expect : Mapping
+        As :func:`check_expectation` accepts.
+    measured : float, bool or Mapping
+        A number or truth value (scalars of numpy and torch count), or a mapping of
+        names to them where the expectation names several.
+
+    Returns
+    -------
+    Outcome
+        Whether it holds, and the measurement as plain numbers.
+
+    Raises
+    ------
+    ValueError
+        The measurement is missing, not finite, or not of the shape expected.
+    """
+    kind, body = _kind(expect), expect[_kind(expect)]
+    if kind == "property":
+        flag = _scalar(measured)
+        if not isinstance(flag, bool):
+            raise ValueError(f"measured = {measured!r}: expected True or False")
+        return Outcome(flag, flag)
+    if kind == "parts":
+        named = _named(measured, list(body))
+        outcomes = {}
+        for name, part in body.items():
+            try:
+                outcomes[name] = judge(part, named[name])
+            except ValueError as err:
+                raise ValueError(f"part {name!r}: {err}") from None
+        holds = all(o.holds for o in outcomes.values())
+        return Outcome(holds, {n: o.measured for n, o in outcomes.items()})
+    if kind in ("increasing", "match", "table"):
+        named = _named(measured, list(body))
+        numbers_ = {n: _number(named[n], n) for n in body}
+        return Outcome(_holds_named(kind, body, expect, numbers_), numbers_)
+    x = _number(measured, "measured")
+    holds = {
+        "value": lambda: _close(x, body, expect),
+        "at_least": lambda: x >= body,
+        "at_most": lambda: x <= body,
+        "between": lambda: body[0] <= x <= body[1],
+    }[kind]()
+    return Outcome(bool(holds), x)
+
+
+def _holds_named(kind: str, body: Any, expect: Mapping, x: dict[str, float]) -> bool:
+    if kind == "increasing":
+        margin = expect.get("margin", 0.0)
+        steps = [x[q] - x[p] for p, q in itertools.pairwise(body)]
+        return all(s >= margin and s > 0 for s in steps)
+    if kind == "match":
+        return _close(x[body[0]], x[body[1]], expect)
+    return all(_close(x[name], value, expect) for name, value in body.items())
+
+
+def describe(expect: Mapping) -> str:
+    """Put an expectation in words, for tables and verdicts.
+
+    Examples
+    --------
+    >>> describe({"value": 0.125, "atol": 1e-4})
+    '0.125 ± 0.0001'
+    >>> describe({"match": ["learned", "exact"], "rtol": 0.005})
+    'learned = exact, to 0.5 %'
+    >>> describe({"increasing": ["separate", "bundled"]})
+    'separate < bundled'
+    """
+    kind, body = _kind(expect), expect[_kind(expect)]
+    tolerance = f"{expect['rtol']:.3g}" if "rtol" in expect else ""
+    if kind == "parts":
+        return "; ".join(f"{name}: {describe(part)}" for name, part in body.items())
+    if kind == "property":
+        return str(body)
+    if kind == "increasing":
+        by = f", by {expect['margin']:g} or more" if expect.get("margin") else ""
+        return " < ".join(body) + by
+    percent = f"{100 * expect['rtol']:.3g} %" if tolerance else ""
+    within = percent or f"{expect.get('atol', 0):g}"
+    if kind == "match":
+        return f"{body[0]} = {body[1]}, to {within}"
+    if kind == "table":
+        rows = ", ".join(f"{name} {value:g}" for name, value in body.items())
+        return f"{rows}; each ± {within}"
+    if kind == "between":
+        return f"{body[0]:g} to {body[1]:g}"
+    sign = {"value": "", "at_least": "≥ ", "at_most": "≤ "}[kind]
+    return f"{sign}{body:g}" + (f" ± {within}" if kind == "value" else "")
+
+
+def _close(x: float, truth: float, expect: Mapping) -> bool:
+    allowed = expect["atol"] if "atol" in expect else expect["rtol"] * abs(truth)
+    return abs(x - truth) <= allowed
+
+
+def _is_number(x: object) -> bool:
+    return isinstance(x, numbers.Real) and not isinstance(x, bool) and math.isfinite(x)
+
+
+def _scalar(x: object) -> object:
+    """Turn a scalar of numpy or torch into Python's."""
+    item = getattr(x, "item", None)
+    if item is not None and getattr(x, "shape", ()) == ():
+        return item()
+    return x
+
+
+def _number(x: object, name: str) -> float:
+    x = _scalar(x)
+    if isinstance(x, bool) or not isinstance(x, numbers.Real):
+        raise ValueError(f"{name} = {x!r}: expected a number")
+    if not math.isfinite(x):
+        raise ValueError(f"{name} = {x!r}: expected a finite number")
+    return float(x)
+
+
+def _named(measured: object, names: list[str]) -> Mapping:
+    if not isinstance(measured, Mapping):
+        raise ValueError(
+            f"measured = {measured!r}: expected a mapping with {', '.join(names)}"
+        )
+    missing = [n for n in names if n not in measured]
+    extra = [n for n in measured if n not in names]
+    if missing or extra:
+        clauses = [f"lacks {n!r}" for n in missing] + [f"has {n!r} too" for n in extra]
+        raise ValueError(f"measured {', '.join(clauses)}: expected {', '.join(names)}")
+    return measured
