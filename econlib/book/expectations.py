@@ -20,6 +20,8 @@ from __future__ import annotations
 import itertools
 import math
 import numbers
+import re
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -77,7 +79,7 @@ def check_expectation(expect: object) -> str | None:
         return f"expected a mapping with one of {', '.join(_KINDS)}, got {expect!r}"
     kinds = [k for k in _KINDS if k in expect]
     if len(kinds) != 1:
-        return f"expected exactly one of {', '.join(_KINDS)}, got {sorted(expect)}"
+        return f"expected exactly one of {', '.join(_KINDS)}, got {_listed(expect)}"
     kind, body = kinds[0], expect[kinds[0]]
     allowed = {kind}
     if kind in _TOLERANT:
@@ -86,12 +88,13 @@ def check_expectation(expect: object) -> str | None:
         if len(given) != 1:
             return f"{kind} needs one tolerance, atol or rtol"
         if not _is_number(expect[given[0]]) or not 0 <= expect[given[0]] < math.inf:
-            return f"{given[0]} = {expect[given[0]]!r}: expected a number, 0 or more"
+            return _not_a_number(given[0], expect[given[0]], "a number, 0 or more")
     if kind == "increasing":
         allowed |= {"margin"}
-        if not _is_number(expect.get("margin", 0.0)):
-            return f"margin = {expect['margin']!r}: expected a number"
-    unknown = sorted(set(expect) - allowed)
+        margin = expect.get("margin", 0.0)
+        if not _is_number(margin) or margin < 0:
+            return _not_a_number("margin", margin, "a number, 0 or more")
+    unknown = [k for k in expect if k not in allowed]
     if unknown:
         return f"unknown key {unknown[0]!r} beside {kind}"
     return _check_body(kind, body)
@@ -99,7 +102,7 @@ def check_expectation(expect: object) -> str | None:
 
 def _check_body(kind: str, body: object) -> str | None:
     if kind in ("value", "at_least", "at_most") and not _is_number(body):
-        return f"{kind} = {body!r}: expected a finite number"
+        return _not_a_number(kind, body, "a finite number")
     if kind == "between" and not (
         isinstance(body, list)
         and len(body) == 2
@@ -116,13 +119,18 @@ def _check_body(kind: str, body: object) -> str | None:
             return f"{kind} = {body!r}: expected a list of names"
         if len(set(names)) != len(names):
             return f"{kind} = {body!r}: a name stands twice"
-    if kind == "table" and not (
-        isinstance(body, Mapping) and body and all(map(_is_number, body.values()))
-    ):
-        return f"table = {body!r}: expected numbers by name"
-    if kind == "parts":
+    if kind in ("table", "parts"):
+        what = "numbers" if kind == "table" else "expectations"
         if not isinstance(body, Mapping) or not body:
-            return f"parts = {body!r}: expected expectations by name"
+            return f"{kind} = {body!r}: expected {what} by name"
+        unnamed = [name for name in body if not isinstance(name, str)]
+        if unnamed:
+            return f"{kind}: name = {unnamed[0]!r}: expected text; quote it"
+    if kind == "table":
+        for name, x in body.items():
+            if not _is_number(x):
+                return _not_a_number(f"table.{name}", x, "a finite number")
+    if kind == "parts":
         for name, part in body.items():
             if isinstance(part, Mapping) and "parts" in part:
                 return f"parts.{name}: parts do not nest"
@@ -157,7 +165,7 @@ def judge(expect: Mapping, measured: object) -> Outcome:
     if kind == "property":
         flag = _scalar(measured)
         if not isinstance(flag, bool):
-            raise ValueError(f"measured = {measured!r}: expected True or False")
+            raise ValueError(f"measured = {_short(measured)}: expected True or False")
         return Outcome(flag, flag)
     if kind == "parts":
         named = _named(measured, list(body))
@@ -232,6 +240,17 @@ def _close(x: float, truth: float, expect: Mapping) -> bool:
     return abs(x - truth) <= allowed
 
 
+def _not_a_number(name: str, x: object, rule: str) -> str:
+    hint = ""
+    if isinstance(x, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", x):
+        hint = "; YAML reads 1.0e-4 as a number, 1e-4 as text"
+    return f"{name} = {x!r}: expected {rule}{hint}"
+
+
+def _listed(expect: Mapping) -> str:
+    return ", ".join(map(str, expect)) or "nothing"
+
+
 def _is_number(x: object) -> bool:
     return isinstance(x, numbers.Real) and not isinstance(x, bool) and math.isfinite(x)
 
@@ -244,10 +263,15 @@ def _scalar(x: object) -> object:
     return x
 
 
+def _short(x: object) -> str:
+    """Show a value that was not expected on one line of modest length."""
+    return " ".join(reprlib.repr(x).split())
+
+
 def _number(x: object, name: str) -> float:
     x = _scalar(x)
     if isinstance(x, bool) or not isinstance(x, numbers.Real):
-        raise ValueError(f"{name} = {x!r}: expected a number")
+        raise ValueError(f"{name} = {_short(x)}: expected a number")
     if not math.isfinite(x):
         raise ValueError(f"{name} = {x!r}: expected a finite number")
     return float(x)
@@ -256,7 +280,7 @@ def _number(x: object, name: str) -> float:
 def _named(measured: object, names: list[str]) -> Mapping:
     if not isinstance(measured, Mapping):
         raise ValueError(
-            f"measured = {measured!r}: expected a mapping with {', '.join(names)}"
+            f"measured = {_short(measured)}: expected a mapping with {', '.join(names)}"
         )
     missing = [n for n in names if n not in measured]
     extra = [n for n in measured if n not in names]
