@@ -92,6 +92,8 @@ class Program:
         HiGHS's solver; "ipm" suits large programs that are solved once.
     gap : float
         Relative gap at which a mixed-integer search stops, 0 or more.
+    tolerance : float
+        Largest violation of a row or a dual sign, 1e-10 to 1e-3.
     time_limit : float
         Seconds for each solve.
 
@@ -116,6 +118,7 @@ class Program:
         integer: Bool[np.ndarray, " n_vars"] | None = None,
         method: str = "choose",
         gap: float = 1e-9,
+        tolerance: float = 1e-9,
         time_limit: float = np.inf,
     ) -> None:
         self.cost = np.asarray(cost, dtype=float)
@@ -141,6 +144,8 @@ class Program:
             "solver": method,
             "mip_rel_gap": gap,
             "time_limit": time_limit,
+            "primal_feasibility_tolerance": tolerance,
+            "dual_feasibility_tolerance": tolerance,
         }.items():
             self._highs.setOptionValue(name, value)
         none = np.empty(0)

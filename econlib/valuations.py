@@ -326,7 +326,7 @@ def make(
 
     Examples
     --------
-    >>> make("beta", 2).pdf(np.array([[0.5, 0.5]])).tolist()
+    >>> make("beta", 2).pdf(np.array([[0.5, 0.5]])).round(6).tolist()
     [2.25]
     """
     if name not in DISTRIBUTIONS:

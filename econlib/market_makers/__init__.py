@@ -1,0 +1,1 @@
+"""Optimal automated market makers: exact solvers, certificates and menu learners."""
