@@ -2,17 +2,17 @@ r"""Expectations: what a claim says must be measured, and whether it is.
 
 Every expectation is one line of a claims file, one of
 
-=================================  ==========================================
-``{value: x, atol: e}``            a number within ``e`` of ``x`` (or ``rtol``)
-``{at_least: x}``                  a number, not below ``x``
-``{at_most: x}``                   a number, not above ``x``
-``{between: [a, b]}``              a number in ``[a, b]``
-``{property: "text"}``             a truth value: what the text says holds
-``{increasing: [p, q], margin: m}``  numbers by name, each ``m`` or more above the last
-``{match: [ours, truth], atol: e}``  two numbers by name, within ``e`` (or ``rtol``)
-``{table: {p: x}, atol: e}``       numbers by name, each within ``e`` of its own value
-``{parts: {p: expectation}}``      measurements by name, each as its part says
-=================================  ==========================================
+====================================  ==================================================
+``{value: x, atol: e}``               a number within ``e`` of ``x`` (or ``rtol``)
+``{at_least: x}``                     a number, not below ``x``
+``{at_most: x}``                      a number, not above ``x``
+``{between: [a, b]}``                 a number in ``[a, b]``
+``{property: "text"}``                a truth value: what the text says holds
+``{increasing: [p, q], margin: m}``   numbers by name, each ``m`` or more above the last
+``{match: [ours, truth], atol: e}``   two numbers by name, within ``e`` (or ``rtol``)
+``{table: {p: x}, atol: e}``          numbers by name, each within ``e`` of its own value
+``{parts: {p: expectation}}``         measurements by name, each as its part says
+====================================  ==================================================
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ def judge(expect: Mapping, measured: object) -> Outcome:
         return Outcome(_holds_named(kind, body, expect, numbers_), numbers_)
     x = _number(measured, "measured")
     holds = {
-        "value": lambda: _close(x, body, expect),
+        "value": lambda: _close(x, float(body), expect),
         "at_least": lambda: x >= body,
         "at_most": lambda: x <= body,
         "between": lambda: body[0] <= x <= body[1],
@@ -198,7 +198,7 @@ def _holds_named(kind: str, body: Any, expect: Mapping, x: dict[str, float]) -> 
         return all(s >= margin and s > 0 for s in steps)
     if kind == "match":
         return _close(x[body[0]], x[body[1]], expect)
-    return all(_close(x[name], value, expect) for name, value in body.items())
+    return all(_close(x[name], float(value), expect) for name, value in body.items())
 
 
 def describe(expect: Mapping) -> str:
