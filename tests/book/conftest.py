@@ -1,125 +1,71 @@
-"""A small book in a temporary folder, on which the rules can be broken one by one."""
+"""The book, built once for all tests of a session, whichever workers run them.
+
+And a small book, on which the rules of the ledger can be broken one by one.
+"""
 
 from __future__ import annotations
 
-import textwrap
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-import nbformat
 import pytest
-import yaml
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from filelock import FileLock
+from small_book import SmallBook
 
-from econlib.book import claims, schema
-
-# A PNG of one grey pixel.
-PNG = (
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJ"
-    "RU5ErkJggg=="
-)
+ROOT = Path(__file__).resolve().parents[2]
 
 
-class SmallBook:
-    """A repository with one chapter, `demo`, and one notebook, `01_half`."""
+@dataclass(frozen=True)
+class Book:
+    """A built book: its sources, its pages, and what the build said."""
 
-    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.root = root
-        self._monkeypatch = monkeypatch
-        self.path = root / "chapters" / "demo" / "01_half.ipynb"
-        self.path.parent.mkdir(parents=True)
-        (root / "data" / "claims").mkdir(parents=True)
-        monkeypatch.setattr(schema, "ROOT", root)
+    source: Path
+    html: Path
+    status: int
+    log: str
 
-    @staticmethod
-    def row(name: str, **fields: object) -> dict:
-        """One valid row of a claims file."""
-        return {
-            "id": name,
-            "kind": "theorem",
-            "statement": "One half is one half.",
-            "source": "derived",
-            "expect": {"value": 0.5, "atol": 0.01},
-            "notebook": "01_half",
-            "on_pass": "illustrated",
-            **fields,
-        }
+    @property
+    def pages(self) -> list[str]:
+        """Every page, by its path below ``html``."""
+        found = self.html.rglob("*.html")
+        names = (p.relative_to(self.html).as_posix() for p in found)
+        return sorted(n for n in names if not n.startswith("_"))
 
-    def write_claims(self, *rows: dict, paper: str = "demo") -> Path:
-        """Write a claims file."""
-        path = self.root / "data" / "claims" / f"{paper}.yml"
-        document = {"paper": paper, "title": "A demonstration", "claims": list(rows)}
-        path.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
-        return path
 
-    def bundle(self, key: str, measured: object, **options: str) -> dict:
-        """What a check displays, by mime type."""
-        shown: list[dict] = []
-        with self._monkeypatch.context() as patch:
-            patch.setattr(claims, "display", lambda data, raw: shown.append(data))
-            assert claims.check(key, measured=measured, **options) is None
-        assert len(shown) == 1
-        return shown[0]
-
-    def check_cell(self, key: str, measured: float, source: str = "") -> dict:
-        """An executed cell that checks one claim."""
-        output = new_output("display_data", data=self.bundle(key, measured))
-        return new_code_cell(
-            source or f'claims.check("{key}", measured=half)',
-            id=key.replace("/", "-").replace(".", "-"),
-            outputs=[output],
-            metadata={"tags": ["nbval-check-output"]},
-        )
-
-    def figure_cell(self) -> dict:
-        """An executed cell that draws a figure."""
-        figure = {"caption": "One pixel.", "name": "fig-demo-pixel"}
-        image = {"alt": "A grey pixel.", "width": "100%"}
-        data = {"image/png": PNG, "text/plain": "<Figure size 1x1 with 1 Axes>"}
-        return new_code_cell(
-            "plt.show()",
-            id="pixel",
-            outputs=[new_output("display_data", data=data)],
-            metadata={"mystnb": {"figure": figure, "image": image}},
-        )
-
-    def set_up_cells(self) -> list:
-        """Title, parameters and set-up, as every notebook begins."""
-        setup = f"""
-            from pathlib import Path
-
-            from econlib.book import claims, parameters, schema
-
-            schema.ROOT = Path({str(self.root)!r})
-            parameters.validate()
-            half = scale / 2
-        """
-        return [
-            new_markdown_cell("# Half\n\nSee {numref}`fig-demo-pixel`.", id="title"),
-            new_code_cell(
-                "scale: float = 1.0  # factor; [0.5, 2]",
-                id="parameters",
-                metadata={"tags": ["parameters"]},
-            ),
-            new_code_cell(textwrap.dedent(setup).strip(), id="set-up"),
-        ]
-
-    def write_notebook(self, *cells: dict, path: Path | None = None) -> Path:
-        """Write a notebook of these cells, counted as executed in order."""
-        notebook = new_notebook(cells=list(cells))
-        notebook.metadata.kernelspec = {
-            "name": "python3",
-            "display_name": "Python 3",
-            "language": "python",
-        }
-        code = (c for c in notebook.cells if c.cell_type == "code")
-        for count, cell in enumerate(code, 1):
-            cell.execution_count = count
-        path = path or self.path
-        nbformat.write(notebook, path)
-        return path
+@pytest.fixture(scope="session")
+def book(tmp_path_factory, request) -> Book:
+    """Build from a copy of the committed notebooks, as ``make reproduce`` does."""
+    base = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        base = base.parent
+    source, done = base / "book", base / "book.json"
+    with FileLock(f"{done}.lock"):
+        if not done.exists():
+            for path in sorted((ROOT / "chapters").glob("*/[0-9]*.ipynb")):
+                copy = source / path.relative_to(ROOT)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(path, copy)
+            records = Path("data") / "recorded" / "runs.json"
+            if (ROOT / records).exists():
+                (source / records).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / records, source / records)
+            built = subprocess.run(
+                [sys.executable, "-m", "econlib.book.html", str(source)],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                cwd=ROOT,
+            )
+            done.write_text(json.dumps([built.returncode, built.stdout]))
+    status, log = json.loads(done.read_text())
+    return Book(source, source / "_build" / "html", status, log)
 
 
 @pytest.fixture
 def small_book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallBook:
-    """A book without claims or notebooks yet."""
+    """A book in a temporary folder, without claims or notebooks yet."""
     return SmallBook(tmp_path, monkeypatch)
