@@ -1,4 +1,8 @@
-"""The scoreboard: every claim beside its verdict, from executed notebooks only."""
+"""The scoreboard: every claim beside its verdict, from executed notebooks only.
+
+A row joins a claim of ``data/claims`` with the check that a notebook's outputs hold; a
+claim that no output checks is `open`, whatever the sources say.
+"""
 
 from __future__ import annotations
 
@@ -11,23 +15,20 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from econlib.book.claims import (
-    MIME,
-    VERDICTS,
-    ClaimsError,
-    anchor,
-    format_measured,
-    load,
-)
+from econlib.book.claims import MIME, format_measured
+from econlib.book.expectations import describe
 from econlib.book.runs import ROOT, notebooks, read
+from econlib.book.schema import VERDICTS, ClaimsError, anchor, load, papers
 
 __all__ = [
     "Row",
     "checks",
     "collect",
     "compare",
+    "frame",
     "markdown_totals",
     "render_terminal",
+    "titles",
     "totals",
     "write_readme",
 ]
@@ -96,11 +97,11 @@ def collect(root: Path = ROOT) -> list[Row]:
         A notebook checks a claim that no file has, or one claim is checked twice.
     """
     claims_root = root if (root / "data" / "claims").is_dir() else ROOT
-    papers = [p.stem for p in sorted((claims_root / "data" / "claims").glob("*.yml"))]
-    claims = {c.key: c for paper in papers for c in load(paper, claims_root).values()}
+    files = [load(paper, claims_root) for paper in papers(claims_root)]
+    claims = {claim.key: claim for file in files for claim in file.values()}
     found: dict[str, tuple[dict, str]] = {}
     for path in notebooks(root):
-        name = str(path.relative_to(root))
+        name = path.relative_to(root).as_posix()
         for record in checks(path):
             key = record["id"]
             if key not in claims:
@@ -119,7 +120,7 @@ def collect(root: Path = ROOT) -> list[Row]:
                 kind=claim.kind,
                 statement=claim.statement,
                 value=claim.value,
-                expected=record.get("expected", ""),
+                expected=record.get("expected", describe(claim.expect)),
                 measured=format_measured(record["measured"]) if record else "",
                 verdict=record.get("verdict", "open"),
                 notebook=name or expected_home,
@@ -131,16 +132,17 @@ def collect(root: Path = ROOT) -> list[Row]:
 
 def totals(rows: list[Row]) -> pd.DataFrame:
     """Count verdicts: one line a paper, one column a verdict, and their sums."""
-    papers = list(dict.fromkeys(r.paper for r in rows))
-    counts = {p: Counter(r.verdict for r in rows if r.paper == p) for p in papers}
-    frame = pd.DataFrame(
-        [[counts[p][v] for v in VERDICTS] for p in papers],
-        index=pd.Index(papers, name="chapter"),
+    counts: dict[str, Counter[str]] = {}
+    for row in rows:
+        counts.setdefault(row.paper, Counter())[row.verdict] += 1
+    table = pd.DataFrame(
+        [[count[v] for v in VERDICTS] for count in counts.values()],
+        index=pd.Index(list(counts), name="chapter"),
         columns=list(VERDICTS),
     )
-    frame["claims"] = frame.sum(axis=1)
-    frame.loc["all"] = frame.sum(axis=0)
-    return frame.astype(int)
+    table["claims"] = table.sum(axis=1)
+    table.loc["all"] = table.sum(axis=0)
+    return table.astype(int)
 
 
 def compare(before: list[Row], after: list[Row]) -> list[str]:
@@ -176,11 +178,11 @@ def render_terminal(rows: list[Row]) -> str:
 
 def titles(root: Path = ROOT) -> dict[str, str]:
     """Title of each chapter that has a claims file."""
-    folder = root / "data" / "claims"
     found = {}
-    for path in sorted(folder.glob("*.yml")):
+    for paper in papers(root):
+        path = root / "data" / "claims" / f"{paper}.yml"
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        found[path.stem] = document.get("title", path.stem)
+        found[paper] = document.get("title", paper)
     return found
 
 
@@ -212,10 +214,10 @@ def write_readme(root: Path = ROOT) -> bool:
     """
     path = root / "README.md"
     text = path.read_text(encoding="utf-8")
-    if _START not in text or _END not in text:
-        raise ValueError(f"{path.name}: expected {_START} and {_END}")
-    head, rest = text.split(_START, 1)
-    tail = rest.split(_END, 1)[1]
+    head, start, rest = text.partition(_START)
+    _, end, tail = rest.partition(_END)
+    if not start or not end:
+        raise ValueError(f"{path.name}: expected {_START} and, below it, {_END}")
     fresh = f"{head}{_START}\n{markdown_totals(collect(root))}\n{_END}{tail}"
     if fresh == text:
         return False
