@@ -6,9 +6,10 @@ import dataclasses
 
 import pandas as pd
 import pytest
-from econlib.demo.claims import ClaimsError
-from econlib.demo.runs import ROOT, RunError
-from econlib.demo.scoreboard import (
+
+from econlib.book.claims import ClaimsError
+from econlib.book.runs import ROOT, RunError
+from econlib.book.scoreboard import (
     Row,
     checks,
     collect,
@@ -79,7 +80,7 @@ def test_a_source_without_its_output_leaves_a_claim_open(demo):
 def test_a_run_elsewhere_is_judged_with_the_claims_of_the_repository(
     demo, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("econlib.demo.scoreboard.ROOT", demo.root)
+    monkeypatch.setattr("econlib.book.scoreboard.ROOT", demo.root)
     fresh = tmp_path / "_build" / "reproduce"
     path = fresh / "chapters" / "demo" / "01_half.ipynb"
     path.parent.mkdir(parents=True)
