@@ -299,3 +299,14 @@ class Shown(HTMLParser):
 
     def handle_data(self, data):
         self._text.append(data)
+
+
+def test_the_example_of_the_schema_is_valid(small_book):
+    text = (Path(__file__).parents[2] / "data" / "claims" / "README.md").read_text()
+    (example,) = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
+    paper = yaml.safe_load(example)["paper"]
+    (small_book.root / "data" / "claims" / f"{paper}.yml").write_text(example)
+    (claim,) = load(paper, small_book.root).values()
+    assert f"{{value: {claim.expect['value']}" in example
+    for kind in claims.KINDS:
+        assert f"`{kind}`" in text
