@@ -229,3 +229,28 @@ def test_a_cell_that_was_never_executed_is_a_fault(small_book, cells):
 def test_a_cell_that_is_not_python_alone_makes_no_check(small_book, cells):
     cells["magic"] = new_code_cell("%matplotlib inline", id="magic")
     assert found(small_book, cells) == []
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "in_order"),
+    [
+        ("reproduced", "reproduced at book scale", True),
+        ("reproduced at book scale", "reproduced", True),
+        ("reproduced", "illustrated", False),
+        ("illustrated", "reproduced", False),
+    ],
+)
+def test_a_run_may_have_had_either_scale_but_no_other_verdict(
+    small_book, cells, then, now, in_order
+):
+    small_book.write_claims(small_book.row("thm-1", on_pass=then))
+    cells["demo-thm-1"] = small_book.check_cell("demo/thm-1", 0.5)
+    small_book.write_claims(
+        small_book.row("thm-1", on_pass=now), small_book.row("fig-1")
+    )
+    assert (found(small_book, cells) == []) is in_order
+
+
+def test_two_figures_under_one_caption_are_a_fault(small_book, cells):
+    cells["pixel"].outputs *= 2
+    assert [f for f in found(small_book, cells) if "2 figures under one caption" in f]
