@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from econlib.book import results
 from econlib.book.claims import MIME
 from econlib.book.expectations import describe, judge
 from econlib.book.parameters import ParameterError, parse
@@ -32,6 +33,7 @@ __all__ = ["CHECKED", "MAX_PNG_BYTES", "faults"]
 
 CHECKED = "nbval-check-output"
 MAX_PNG_BYTES = 60 * 1024
+_MASKED = {MIME, results.MIME}
 _SCALED = ("reproduced", "reproduced at book scale")
 _DIRT = {
     "a warning": re.compile(r"\w*Warning\b(?!s)"),
@@ -149,8 +151,8 @@ def _checks(cell: Any, calls: list[ast.Call]) -> Iterator[str]:
         yield f"checks a claim without the tag {CHECKED}"
     if tagged and not calls:
         yield f"is tagged {CHECKED} without checking a claim"
-    if tagged and any(MIME not in o.get("data", {}) for o in cell.outputs):
-        yield "displays more than its checks, which nbval would compare"
+    if tagged and any(_data(o).keys().isdisjoint(_MASKED) for o in cell.outputs):
+        yield "displays more than checks and results, which nbval would compare"
     for call in calls:
         if _key(call) == "?":
             yield "claims.check: the id is not written out"

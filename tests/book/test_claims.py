@@ -10,7 +10,7 @@ import pytest
 import yaml
 from nbval.plugin import get_sanitize_patterns
 
-from econlib.book import claims, schema
+from econlib.book import claims, results, schema
 from econlib.book.claims import ClaimsError, load
 
 SANITIZER = Path(__file__).parents[1] / "nbval_sanitize.cfg"
@@ -261,6 +261,20 @@ def test_nbval_sees_verdict_expectation_statement_and_note(small_book):
         assert sanitized(small_book, 0.5) != seen
 
 
+def test_nbval_masks_named_results_but_no_verdict_recorded(small_book, monkeypatch):
+    shown = []
+    monkeypatch.setattr(results, "display", lambda data, raw: shown.append(data))
+    results.record(profit=0.25, gap=1e-9)
+    results.record(profit=-0.3, gap=0.0)
+    one, other = (data["text/plain"] for data in shown)
+    assert one != other
+    assert sanitize(one) == sanitize(other)
+    small_book.write_claims(small_book.row("a", on_pass="recorded"))
+    verdict = small_book.bundle("demo/a", 0.5)["text/plain"]
+    assert "recorded: demo/a" in sanitize(verdict)
+    assert "0.5 ± 0.01" in sanitize(verdict)
+
+
 def test_the_claims_files_can_be_written_by_a_machine(small_book):
     path = small_book.write_claims(small_book.row("a"), small_book.row("b"))
     again = yaml.safe_load(path.read_text())
@@ -278,7 +292,7 @@ def sanitized(book, measured):
 
 def sanitize(text):
     patterns = get_sanitize_patterns(SANITIZER.read_text())
-    assert len(patterns) == 2
+    assert len(patterns) == 3
     for pattern, replacement in patterns:
         text = re.sub(pattern, replacement, text)
     return text

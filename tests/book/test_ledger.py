@@ -7,6 +7,7 @@ import base64
 import pytest
 from nbformat.v4 import new_code_cell, new_output
 
+from econlib.book import results
 from econlib.book.ledger import MAX_PNG_BYTES, faults
 from econlib.book.runs import ROOT, notebooks
 
@@ -194,6 +195,12 @@ def test_a_slash_alone_is_not_a_path_of_a_machine(small_book, cells, text):
 def test_a_check_that_displays_more_than_itself_is_a_fault(small_book, cells):
     cells["demo-thm-1"].outputs.append(new_output("stream", text="0.5"))
     assert [f for f in found(small_book, cells) if "displays more than" in f]
+
+
+def test_a_check_may_stand_beside_results(small_book, cells):
+    data = {results.MIME: {"profit": 0.5}, "text/plain": "recorded: profit = 0.5"}
+    cells["demo-thm-1"].outputs.append(new_output("display_data", data=data))
+    assert found(small_book, cells) == []
 
 
 def test_a_figure_name_that_stands_twice_is_a_fault(small_book, cells):
