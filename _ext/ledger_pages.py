@@ -66,6 +66,13 @@ class _Computed(Directive):
     def root(self) -> Path:
         return Path(self.env.app.srcdir)
 
+    def rows(self) -> list[scoreboard.Row]:
+        """Read the scoreboard; a ledger that does not add up fails the build."""
+        try:
+            return scoreboard.collect(self.root)
+        except ValueError as err:
+            raise self.error(str(err)) from err
+
     def depend(self) -> None:
         """Read the page again when a notebook, a claims file or a record changed."""
         watched = [*notebooks(self.root), *self.root.glob("data/claims/*.yml")]
@@ -103,7 +110,7 @@ class Scoreboard(_Computed):
     def run(self) -> list[nodes.Node]:
         self.depend()
         header = ("Chapter", "Claim", "Kind", "The paper", "Ours", "Verdict")
-        lines = [self.line(row) for row in scoreboard.collect(self.root)]
+        lines = [self.line(row) for row in self.rows()]
         return [_table(header, lines, "scoreboard")]
 
     def line(self, row: scoreboard.Row) -> list[Cell]:
@@ -132,7 +139,7 @@ class Totals(_Computed):
 
     def run(self) -> list[nodes.Node]:
         self.depend()
-        counts = scoreboard.totals(scoreboard.collect(self.root))
+        counts = scoreboard.totals(self.rows())
         shown = [c for c in counts if counts.loc["all", c] or c == "claims"]
         titles = scoreboard.titles(self.root)
         lines = []

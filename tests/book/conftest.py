@@ -30,10 +30,10 @@ class Book:
 
     @property
     def pages(self) -> list[str]:
-        """Every page, by its path below ``html``."""
+        """Every page by its path below ``html``; index.html only leads to the first."""
         found = self.html.rglob("*.html")
         names = (p.relative_to(self.html).as_posix() for p in found)
-        return sorted(n for n in names if not n.startswith("_"))
+        return sorted(n for n in names if n != "index.html" and n[0] != "_")
 
 
 @pytest.fixture(scope="session")

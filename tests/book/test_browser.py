@@ -1,0 +1,254 @@
+"""Every page in a headless Chromium: quiet, offline, typeset, usable by all."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import http.server
+import shutil
+import threading
+from collections.abc import Iterator
+from urllib.parse import unquote
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium: apt-get install chromium to run these"
+)
+PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+# Rules that only the theme's own frame breaks, looked at one by one: none in content.
+_AXE = {"resultTypes": ["violations"], "runOnly": ["wcag2a", "wcag2aa", "wcag21aa"]}
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args: object) -> None:
+        """Say nothing: the browser reports what fails."""
+
+
+@pytest.fixture(scope="module")
+def server(book) -> Iterator[str]:
+    """Address of the built book on this machine."""
+    handler = functools.partial(_Quiet, directory=str(book.html))
+    with http.server.ThreadingHTTPServer(("localhost", 0), handler) as httpd:
+        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+        yield f"http://localhost:{httpd.server_address[1]}/"
+        httpd.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM)
+        yield chromium
+        chromium.close()
+
+
+@contextlib.contextmanager
+def opened(browser: Browser, base: str, **options) -> Iterator[Page]:
+    """Yield a page whose console errors, failures and foreign requests are kept."""
+    options = {"viewport": DESKTOP, **options}
+    context = browser.new_context(**options)
+    page = context.new_page()
+    page.faults = []
+
+    def local(url: str) -> bool:
+        return url.startswith((base, "data:", "blob:"))
+
+    def request(route) -> None:
+        if local(route.request.url):
+            route.continue_()
+        else:
+            page.faults.append(f"request to {route.request.url}")
+            route.abort()
+
+    context.route("**/*", request)
+    page.on(
+        "console",
+        lambda m: m.type == "error" and page.faults.append(f"{page.url}: {m.text}"),
+    )
+    page.on("pageerror", lambda e: page.faults.append(f"{page.url}: {e}"))
+    page.on("requestfailed", lambda r: page.faults.append(f"failed: {r.url}"))
+    page.on("response", lambda r: r.ok or page.faults.append(f"{r.status}: {r.url}"))
+    try:
+        yield page
+    finally:
+        context.close()
+
+
+def settle(page: Page) -> None:
+    """Wait for maths and images."""
+    page.evaluate(
+        """async () => {
+            if (document.querySelector('script[src*="tex-svg"]')) {
+                while (!window.MathJax?.startup?.promise)
+                    await new Promise((done) => setTimeout(done, 20));
+                await MathJax.startup.promise;
+            }
+            await Promise.all([...document.images].map((image) => {
+                image.loading = "eager";
+                return image.decode().catch(() => null);
+            }));
+        }"""
+    )
+
+
+def faults_of_content(page: Page) -> list[str]:
+    """Figures without alt text or pixels, and maths that was not typeset."""
+    return page.evaluate(
+        """() => {
+            const found = [];
+            for (const image of document.querySelectorAll("article img")) {
+                if (!image.alt.trim()) found.push(`no alt text: ${image.src}`);
+                if (!image.naturalWidth) found.push(`not loaded: ${image.src}`);
+            }
+            for (const maths of document.querySelectorAll("article .math"))
+                if (!maths.querySelector("mjx-container"))
+                    found.push(`not typeset: ${maths.textContent.slice(0, 60)}`);
+            const errors = document.querySelectorAll("[data-mjx-error]");
+            for (const error of errors)
+                found.push(`maths error: ${error.dataset.mjxError}`);
+            return found;
+        }"""
+    )
+
+
+@pytest.mark.parametrize("scheme", ["http", "file"])
+def test_every_page_is_quiet_and_offline_with_figures_and_maths(
+    book, server, browser, scheme
+):
+    base = server if scheme == "http" else f"file://{book.html}/"
+    faults = []
+    typeset = 0
+    with opened(browser, base) as page:
+        for name in book.pages:
+            page.goto(base + name)
+            settle(page)
+            faults += [f"{name}: {fault}" for fault in faults_of_content(page)]
+            typeset += page.locator("article mjx-container").count()
+        faults += page.faults
+    assert faults == []
+    assert typeset > 100, "maths is not found at all"
+
+
+def test_phone_width_does_not_scroll_sideways(book, server, browser):
+    wide = {}
+    with opened(browser, server, viewport=PHONE) as page:
+        for name in book.pages:
+            page.goto(server + name)
+            settle(page)
+            width = page.evaluate("document.scrollingElement.scrollWidth")
+            if width > PHONE["width"]:
+                wide[name] = width
+    assert wide == {}
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_no_serious_barrier_in_any_page(book, server, browser, mode):
+    barriers = []
+    with opened(browser, server, color_scheme=mode) as page:
+        for name in book.pages:
+            page.goto(server + name)
+            settle(page)
+            result = Axe().run(page, options=_AXE).response
+            for violation in result["violations"]:
+                if violation["impact"] in ("serious", "critical"):
+                    where = violation["nodes"][0]
+                    barriers.append((name, violation["id"], where["html"][:200]))
+    assert barriers == []
+
+
+def test_search_finds_the_chapter(server, browser):
+    with opened(browser, server) as page:
+        page.goto(f"{server}search.html?q=spread")
+        page.wait_for_selector("#search-results li")
+        links = page.locator("#search-results li a").evaluate_all(
+            "links => links.map(a => a.getAttribute('href'))"
+        )
+        assert any("chapters/market_makers/" in link for link in links)
+        assert page.faults == []
+
+
+def test_scoreboard_sorts_filters_and_links_to_the_cells(book, server, browser):
+    with opened(browser, server) as page:
+        page.goto(f"{server}scoreboard.html")
+        rows = page.locator("table.scoreboard tbody tr")
+        total = rows.count()
+        heading = page.get_by_role("button", name="Claim")
+        names = page.locator("table.scoreboard tbody td:nth-child(2) code")
+        heading.click()
+        ascending = names.all_inner_texts()
+        heading.press("Enter")
+        descending = names.all_inner_texts()
+        assert ascending == descending[::-1]
+        assert ascending == sorted(ascending, key=str.casefold)
+
+        select = page.get_by_label("Kind")
+        select.select_option("theorem")
+        visible = page.locator("table.scoreboard tbody tr:visible")
+        kinds = visible.locator("td:nth-child(3)").all_inner_texts()
+        assert set(kinds) == {"theorem"} and len(kinds) < total
+        select.select_option("")
+        page.get_by_label("Text").fill("no claim says this")
+        assert visible.count() == 0
+        page.get_by_label("Text").fill("")
+        assert visible.count() == total
+
+        links = page.locator("table.scoreboard tbody a").evaluate_all(
+            "links => links.map(a => a.getAttribute('href'))"
+        )
+        assert links
+        for link in links:
+            document, _, anchor = link.partition("#")
+            html = (book.html / document).read_text()
+            assert html.count(f'id="{unquote(anchor)}"') == 1, link
+        page.goto(server + links[-1])
+        target = page.locator(".claim:target")
+        assert target.is_visible() and target.inner_text()
+        assert page.faults == []
+
+
+def test_scoreboard_without_scripts_is_a_plain_table(server, browser):
+    with opened(browser, server, java_script_enabled=False) as page:
+        page.goto(f"{server}scoreboard.html")
+        table = page.locator("table.scoreboard")
+        assert table.locator("tbody tr:visible").count() > 0
+        assert "Verdict" in table.locator("thead").inner_text()
+
+
+def test_a_notebook_page_downloads_its_notebook_and_copies_code(book, server, browser):
+    name = next(n for n in book.pages if n.startswith("chapters/") and "/0" in n)
+    notebook = (book.source / name).with_suffix(".ipynb")
+    with opened(browser, server) as page:
+        page.goto(server + name)
+        page.get_by_label("Download this page").click()
+        with page.expect_download() as download:
+            page.locator("a.btn-download-source-button").click()
+        assert download.value.suggested_filename == notebook.name
+        assert download.value.path().read_bytes() == notebook.read_bytes()
+        assert page.locator("button.copybtn").count() > 0
+        assert page.locator("a.right-next").count() == 1
+        assert page.locator("a.left-prev").count() == 1
+
+
+def test_the_bare_address_leads_to_the_landing_page(server, browser):
+    with opened(browser, server) as page:
+        page.goto(server)
+        page.wait_for_url("**/intro.html")
+        assert page.locator("article h1").count() == 1
+        assert page.faults == []
+
+
+def test_dark_mode_toggles(server, browser):
+    ground = "getComputedStyle(document.body).backgroundColor"
+    with opened(browser, server, color_scheme="light") as page:
+        page.goto(f"{server}intro.html")
+        before = page.evaluate(ground)
+        button = page.locator("button.theme-switch-button:visible").first
+        grounds = set()
+        for _ in range(3):
+            button.click()
+            grounds.add(page.evaluate(ground))
+        assert len(grounds) == 2 and before in grounds
