@@ -70,25 +70,51 @@ def straight_jacket_prices(
     return np.array(prices)
 
 
-def corner_menu(n_items: int, lam: float = 0.0) -> Menu:
-    """Menu of every set of goods at the price of its size, for a belief of 0."""
-    prices = straight_jacket_prices(n_items, lam)
+def corner_menu(
+    n_items: int,
+    lam: float = 0.0,
+    prices: Float[np.ndarray, " n_items"] | None = None,
+) -> Menu:
+    """Menu of every set of goods at the price of its size, for a belief of 0.
+
+    Parameters are those of :func:`corner_profit`.
+    """
+    own = straight_jacket_prices(n_items, lam)
+    prices = own if prices is None else prices
     bundles = [b for b in itertools.product((0, 1), repeat=n_items) if any(b)]
     allocations = np.array(bundles, dtype=float)
     return Menu(allocations, prices[allocations.sum(axis=1).astype(int) - 1])
 
 
-def corner_profit(n_items: int, lam: float = 0.0) -> float:
+def corner_profit(
+    n_items: int,
+    lam: float = 0.0,
+    prices: Float[np.ndarray, " n_items"] | None = None,
+) -> float:
     r"""Profit of :func:`corner_menu` for a belief of 0, exact.
 
     For a belief of :math:`(\frac12)^d` the glued menu earns half of it.
+
+    Parameters
+    ----------
+    n_items : int
+        1 to 3.
+    lam : float
+        Weight of the trader's value, [0, 1).
+    prices : ndarray, shape (n_items,), optional
+        Prices of 1 to ``n_items`` goods, in place of the straight-jacket ones.
+
+    Returns
+    -------
+    float
+        Expected profit a trader.
 
     Examples
     --------
     >>> round(corner_profit(2), 6)
     0.549201
     """
-    menu = corner_menu(n_items, lam)
+    menu = corner_menu(n_items, lam, prices)
     a, t = menu.with_no_trade().allocations, menu.with_no_trade().payments
     total = 0.0
     for k in range(1, len(t)):
