@@ -86,7 +86,7 @@ def check(key: str, measured: Any = None, scale: str | None = None) -> None:
     bundle = {
         "text/plain": f"{record['verdict']}: {key}, measured {shown}, "
         f"expected {record['expected']}",
-        "text/html": _block(claim, record["verdict"], shown, record["expected"]),
+        "text/html": _block(claim, record, shown, outcome.missed),
         MIME: record,
     }
     display(bundle, raw=True)
@@ -113,13 +113,16 @@ def format_measured(measured: Any) -> str:
     return f"{measured:.6g}"
 
 
-def _block(claim: Claim, verdict: str, shown: str, expected: str) -> str:
+def _block(claim: Claim, record: dict, shown: str, missed: tuple[str, ...]) -> str:
     """HTML of a verdict; currentColor keeps it readable in light and dark mode."""
+    verdict = record["verdict"]
     rows = [
-        ("expected", expected),
+        ("expected", record["expected"]),
         ("measured", shown),
         ("the paper", claim.value),
     ]
+    if missed:
+        rows.append(("not met", ", ".join(missed)))
     if verdict == "differs" and claim.note:
         rows.append(("why", claim.note))
     cells = "".join(

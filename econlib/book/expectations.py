@@ -10,7 +10,7 @@ Every expectation is one line of a claims file, one of
 ``{property: "text"}``                a truth value: what the text says holds
 ``{increasing: [p, q], margin: m}``   numbers by name, each ``m`` or more above the last
 ``{match: [ours, truth], atol: e}``   two numbers by name, within ``e`` (or ``rtol``)
-``{table: {p: x}, atol: e}``          numbers by name, each within ``e`` of its own value
+``{table: {p: x}, atol: e}``          numbers by name, each within ``e`` of its value
 ``{parts: {p: expectation}}``         measurements by name, each as its part says
 ====================================  ==================================================
 """
@@ -52,10 +52,13 @@ class Outcome:
         Whether the expectation is met.
     measured : float, bool or dict
         The measurement as plain Python numbers.
+    missed : tuple of str
+        Names of the parts, or of the entries of a table, that do not hold.
     """
 
     holds: bool
     measured: Any
+    missed: tuple[str, ...] = ()
 
 
 def _kind(expect: Mapping) -> str:
@@ -175,12 +178,16 @@ def judge(expect: Mapping, measured: object) -> Outcome:
                 outcomes[name] = judge(part, named[name])
             except ValueError as err:
                 raise ValueError(f"part {name!r}: {err}") from None
-        holds = all(o.holds for o in outcomes.values())
-        return Outcome(holds, {n: o.measured for n, o in outcomes.items()})
+        missed = tuple(n for n, o in outcomes.items() if not o.holds)
+        plain = {n: o.measured for n, o in outcomes.items()}
+        return Outcome(not missed, plain, missed)
     if kind in ("increasing", "match", "table"):
         named = _named(measured, list(body))
-        numbers_ = {n: _number(named[n], n) for n in body}
-        return Outcome(_holds_named(kind, body, expect, numbers_), numbers_)
+        found = {n: _number(named[n], n) for n in body}
+        if kind != "table":
+            return Outcome(_holds_named(kind, body, expect, found), found)
+        missed = tuple(n for n in body if not _close(found[n], float(body[n]), expect))
+        return Outcome(not missed, found, missed)
     x = _number(measured, "measured")
     holds = {
         "value": lambda: _close(x, float(body), expect),
@@ -196,9 +203,7 @@ def _holds_named(kind: str, body: Any, expect: Mapping, x: dict[str, float]) -> 
         margin = expect.get("margin", 0.0)
         steps = [x[q] - x[p] for p, q in itertools.pairwise(body)]
         return all(s >= margin and s > 0 for s in steps)
-    if kind == "match":
-        return _close(x[body[0]], x[body[1]], expect)
-    return all(_close(x[name], float(value), expect) for name, value in body.items())
+    return _close(x[body[0]], x[body[1]], expect)
 
 
 def describe(expect: Mapping) -> str:

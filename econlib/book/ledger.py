@@ -5,7 +5,8 @@
 
 - each claim has exactly one check in the notebooks' sources and one among their
   outputs, both in the notebook that the claim names; each check has a claim;
-- an executed check says what today's claims file makes of its measurement;
+- an executed check says what today's claims file makes of its measurement, and the
+  claim's row says why where that differs;
 - a check is made in a cell tagged ``nbval-check-output``, and ``measured`` is computed;
 - notebooks declare and validate their parameters, are executed from the first cell to
   the last, and hold no error, warning, standard error or path of a machine;
@@ -126,6 +127,8 @@ def _stale(record: dict[str, Any], claim: Claim) -> str | None:
             f"{claim.key}: says {record['verdict']!r}, but the claims file says "
             f"{claim.on_pass if holds else 'differs'!r}: execute the notebook again"
         )
+    if not holds and not claim.note:
+        return f"{claim.key}: differs, and its row has no note that says why"
     if record["expected"] != describe(claim.expect):
         return f"{claim.key}: expectation changed: execute the notebook again"
     return None

@@ -204,6 +204,22 @@ def test_the_html_says_all_that_the_claim_says(small_book):
     assert differing.text.endswith("why By design.")
 
 
+def test_the_html_names_the_parts_that_are_not_met(small_book):
+    table = {"table": {"bid": 0.25, "ask": 0.75}, "atol": 0.01}
+    parts = {"parts": {"gap": {"at_most": 1}, "convex": {"property": "is convex"}}}
+    small_book.write_claims(
+        small_book.row("a", expect=table), small_book.row("b", expect=parts)
+    )
+
+    def shown(key, measured):
+        return Shown(small_book.bundle(key, measured)["text/html"]).text
+
+    assert "not met" not in shown("demo/a", {"bid": 0.25, "ask": 0.75})
+    assert shown("demo/a", {"bid": 0.25, "ask": 0.7}).endswith("not met ask")
+    assert shown("demo/a", {"bid": 0.2, "ask": 0.7}).endswith("not met bid, ask")
+    assert shown("demo/b", {"gap": 2, "convex": False}).endswith("not met gap, convex")
+
+
 def test_the_html_sets_no_colour_of_its_own(small_book):
     small_book.write_claims(small_book.row("a"))
     styles = re.findall(

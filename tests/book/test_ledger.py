@@ -238,6 +238,15 @@ def test_a_cell_that_is_not_python_alone_makes_no_check(small_book, cells):
     assert found(small_book, cells) == []
 
 
+def test_a_claim_that_differs_says_why(small_book, cells):
+    cells["demo-thm-1"] = small_book.check_cell("demo/thm-1", 0.75)
+    (fault,) = found(small_book, cells)
+    assert "demo/thm-1: differs, and its row has no note" in fault
+    rows = small_book.row("thm-1", note="Made so."), small_book.row("fig-1")
+    small_book.write_claims(*rows)
+    assert found(small_book, cells) == []
+
+
 @pytest.mark.parametrize(
     ("then", "now", "in_order"),
     [
