@@ -24,7 +24,7 @@ from sphinx.application import Sphinx
 from econlib.book import scoreboard
 from econlib.book.runs import notebooks
 
-_LONGEST = 160  # characters of a measurement that the scoreboard shows
+_LONGEST = 120  # characters of a measurement that the scoreboard shows
 Cell = str | nodes.Node | Sequence[nodes.Node]
 
 

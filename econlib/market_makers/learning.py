@@ -1,0 +1,243 @@
+r"""RochetNet for a market maker: menus learnt by gradient on expected profit.
+
+The loss of a menu is minus its profit under the soft choice,
+
+.. math::
+
+   -\frac1B\sum_x\sum_k\mathrm{softmax}_k(\tau v(x))\,
+   \big[t_k-a_k\cdot(\lambda x+(1-\lambda)c)\big].
+
+Many settings and seeds are trained at once, as one stack of menus.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from econlib.market_makers.model import Menu, check_belief, check_weight
+from econlib.menus import ConditionalMenuNet, MenuNet, soft_choice
+from econlib.training import FitResult, fit, generator, pick_device
+from econlib.valuations import Valuation
+
+__all__ = [
+    "Learned",
+    "conditional_loss",
+    "menu_loss",
+    "train_conditional",
+    "train_menus",
+]
+
+
+@dataclass(frozen=True)
+class Learned:
+    """Menus that were trained together.
+
+    Attributes
+    ----------
+    menus : list of Menu
+        One a setting and seed, in the order of the settings given.
+    snapshots : list of (int, list of Menu)
+        The menus at some steps on the way.
+    fit : FitResult
+        Steps, losses (the mean over the stack), seconds.
+    """
+
+    menus: list
+    snapshots: list
+    fit: FitResult
+
+
+def menu_loss(
+    utilities: Float[Tensor, "n_menus n_samples n_choices"],
+    allocations: Float[Tensor, "n_menus n_choices n_items"],
+    payments: Float[Tensor, "n_menus n_choices"],
+    belief: Float[Tensor, "n_menus n_samples n_items"],
+    temperature: float,
+) -> Float[Tensor, " n_menus"]:
+    r"""Minus the profit under the soft choice, at the *updated* belief.
+
+    Parameters
+    ----------
+    utilities, allocations, payments
+        Of each menu, the opt-out among the choices.
+    belief : Tensor, shape (n_menus, n_samples, n_items)
+        :math:`c'(x)` of each sample.
+    temperature : float
+        :math:`\tau`, positive.
+
+    Returns
+    -------
+    Tensor, shape (n_menus,)
+        Loss of each menu.
+    """
+    weights = soft_choice(utilities, temperature)
+    value = payments[:, None] - torch.bmm(belief, allocations.transpose(1, 2))
+    return -(weights * value).sum(dim=2).mean(dim=1)
+
+
+def train_menus(
+    laws: list[Valuation],
+    c: Float[np.ndarray, "n_menus n_items"],
+    lam: Float[np.ndarray, " n_menus"],
+    *,
+    seed: int,
+    n_entries: int = 64,
+    n_steps: int = 1500,
+    batch: int = 1024,
+    lr: float = 2e-2,
+    temperature: tuple[float, float] = (50.0, 400.0),
+    n_snapshots: int = 0,
+    device: str = "auto",
+) -> Learned:
+    r"""Train a stack of menus, one for each setting.
+
+    Parameters
+    ----------
+    laws : list of Valuation
+        Law of types of each setting, all of as many items.
+    c, lam : ndarray, shapes (n_menus, n_items), (n_menus,)
+        Belief and weight of each.
+    seed : int
+        Of the initial menus and all samples.
+    n_entries : int
+        Trades on each menu, 1 or more.
+    n_steps, batch : int
+        Steps, and fresh types a step, which settings of the same law share.
+    lr : float
+        Adam's rate at the start; it falls linearly to a hundredth.
+    temperature : (float, float)
+        Softmax factor at the first step and the last, geometric in between.  Where
+        values of trades are small it is scaled up: utilities are divided by the
+        setting's scale, :math:`1-\lambda` times the size of the support.
+    n_snapshots : int
+        Menus kept on the way, besides the last.
+    device : str
+        ``auto``, ``cpu``, ``cuda``.
+
+    Returns
+    -------
+    Learned
+        Menus whose entries may include some that nobody takes.
+    """
+    d = laws[0].n_items
+    if n_entries < 1:
+        raise ValueError(f"n_entries = {n_entries}: expected an integer, 1 or more")
+    weights = np.array([check_weight(float(x)) for x in lam])
+    beliefs = np.array([check_belief(x, d, -np.inf, np.inf) for x in c])
+    place = pick_device(device)
+    rng = generator(seed, place)
+    kw = {"dtype": torch.float32, "device": place}
+    centre, λ = torch.as_tensor(beliefs, **kw), torch.as_tensor(weights, **kw)
+    sizes = [float(np.diff(law.support, axis=1).mean()) for law in laws]
+    scale = torch.as_tensor((1 - weights) * sizes, **kw)[:, None, None]
+    support = torch.as_tensor(np.stack([law.support for law in laws]), **kw)
+    # a single trade with a margin below λ/(2-λ) of its reach loses money
+    depth = 2 * (1 - λ) / (2 - λ)
+    net = MenuNet(n_entries, centre, support, depth, low=-1.0, high=1.0, generator=rng)
+    unique = list({id(law): law for law in laws}.values())
+    which = torch.tensor([[law is u for u in unique].index(True) for law in laws])
+    first, last = temperature
+    own = ((1 - λ)[:, None] * centre)[:, None]
+
+    def loss(step: int) -> Tensor:
+        drawn = torch.stack([law.sample(batch, rng) for law in unique])
+        x = drawn[which.to(place)]
+        a, t = net.menu()
+        utilities = torch.baddbmm(-t[:, None], x, a.transpose(1, 2)) / scale
+        belief = λ[:, None, None] * x + own
+        τ = first * (last / first) ** (step / n_steps)
+        return (menu_loss(utilities, a, t, belief, τ) / scale[:, 0, 0]).mean()
+
+    snapshots: list[tuple[int, list[Menu]]] = []
+    keep = set(np.unique(np.geomspace(1, n_steps, max(n_snapshots, 1)).astype(int)))
+
+    def on_log(step: int) -> None:
+        if n_snapshots and any(step >= k for k in keep):
+            keep.difference_update({k for k in keep if k <= step})
+            snapshots.append((step, _menus(net)))
+
+    result = fit(
+        loss,
+        net.parameters(),
+        n_steps,
+        lr=lr,
+        n_log=100,
+        on_log=on_log,
+        tolerance=2e-2,
+    )
+    return Learned(_menus(net), snapshots, result)
+
+
+def _menus(net: MenuNet) -> list[Menu]:
+    """The stack as menus of double precision, without the opt-out."""
+    with torch.no_grad():
+        a, t = net.menu()
+    a, t = a[:, 1:].cpu().double().numpy(), t[:, 1:].cpu().double().numpy()
+    return [Menu(x, y) for x, y in zip(a, t, strict=True)]
+
+
+def conditional_loss(
+    net: ConditionalMenuNet,
+    types: Float[Tensor, "n_samples n_items"],
+    c: Float[Tensor, "n_samples n_items"],
+    lam: Float[Tensor, " n_samples"],
+    temperature: float,
+) -> Float[Tensor, ""]:
+    r"""Minus the profit of a conditional network, one belief and weight a sample."""
+    context = torch.cat([c, lam[:, None]], dim=1)
+    a, t = net.menu(context, c)
+    weights = soft_choice(torch.einsum("ski,si->sk", a, types) - t, temperature)
+    belief = lam[:, None] * types + (1 - lam)[:, None] * c
+    value = t - torch.einsum("ski,si->sk", a, belief)
+    return -(weights * value).sum(dim=1).mean()
+
+
+def train_conditional(
+    net: ConditionalMenuNet,
+    law: Valuation,
+    *,
+    seed: int,
+    n_steps: int,
+    batch: int = 1024,
+    lr: float = 1e-2,
+    temperature: tuple[float, float] = (50.0, 200.0),
+) -> FitResult:
+    r"""Train a conditional network, with :math:`c` and :math:`\lambda` uniform.
+
+    Parameters
+    ----------
+    net : ConditionalMenuNet
+        Context: belief and weight; trained in place.
+    law : Valuation
+        Law of types.
+    seed : int
+        Of all samples.
+    n_steps, batch : int
+        Steps, and fresh (belief, weight, type) a step.
+    lr : float
+        Adam's rate at the start.
+    temperature : (float, float)
+        Softmax factor at the first step and the last.
+
+    Returns
+    -------
+    FitResult
+        Steps, losses, seconds.
+    """
+    place = next(net.parameters()).device
+    rng = generator(seed, place)
+    first, last = temperature
+    kw = {"generator": rng, "device": place}
+
+    def loss(step: int) -> Tensor:
+        types = law.sample(batch, rng)
+        c, lam = torch.rand(batch, law.n_items, **kw), torch.rand(batch, **kw)
+        τ = first * (last / first) ** (step / n_steps)
+        return conditional_loss(net, types, c, lam, τ)
+
+    return fit(loss, net.parameters(), n_steps, lr=lr, tolerance=0.1)
