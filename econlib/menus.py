@@ -21,7 +21,7 @@ __all__ = ["ConditionalMenuNet", "MenuNet", "hard_choice", "reach", "soft_choice
 def soft_choice(
     utilities: Float[Tensor, "*batch n_choices"], temperature: float
 ) -> Float[Tensor, "*batch n_choices"]:
-    r"""Probabilities :math:`\mathrm{softmax}(\tau v)`, harder for larger :math:`\tau`."""
+    r"""Probabilities :math:`\mathrm{softmax}(\tau v)`; large :math:`\tau` is hard."""
     return torch.softmax(temperature * utilities, dim=-1)
 
 
@@ -125,6 +125,44 @@ class MenuNet(nn.Module):
         """Utility of each type from each choice."""
         a, t = self.menu()
         return torch.baddbmm(-t[:, None], types, a.transpose(1, 2))
+
+    @torch.no_grad()
+    def revive(
+        self,
+        types: Float[Tensor, "n_menus n_samples n_items"],
+        generator: torch.Generator | None = None,
+    ) -> Int[Tensor, " n_menus"]:
+        """Give each entry that no type takes a new trade, so that it can learn again.
+
+        The new allocation is random; the payment leaves one random type of the sample
+        as well off as it is, within the range in which payments start.
+
+        Parameters
+        ----------
+        types : Tensor, shape (n_menus, n_samples, n_items)
+            A sample of types.
+        generator : torch.Generator, optional
+            Source of the new trades.
+
+        Returns
+        -------
+        Tensor, shape (n_menus,)
+            Entries of each menu that were given a new trade.
+        """
+        utilities = self(types)
+        best, chosen = utilities.max(dim=-1)
+        taken = torch.zeros_like(utilities[:, 0], dtype=torch.bool)
+        idle = ~taken.scatter_(1, chosen, True)[:, 1:]
+        kw = {"generator": generator, "device": types.device}
+        logits = 6 * torch.rand(self.logits.shape, **kw) - 3
+        some = torch.randint(types.shape[1], idle.shape, **kw)
+        x = torch.take_along_dim(types, some[..., None], dim=1)
+        a = self.low + (self.high - self.low) * torch.sigmoid(logits)
+        margin = (a * (x - self.worth[:, None])).sum(-1) - best.gather(1, some)
+        depths = (1 - margin / reach(a, self.room)) / self.depth[:, None]
+        self.logits[idle] = logits[idle]
+        self.depths[idle] = depths.clamp(0, 1)[idle]
+        return idle.sum(dim=1)
 
 
 class ConditionalMenuNet(nn.Module):

@@ -33,6 +33,10 @@ __all__ = [
 ]
 
 
+#: Parts of the steps after which entries that nobody takes get a new trade.
+_REVIVALS = (0.1, 0.2, 0.3, 0.4, 0.5)
+
+
 @dataclass(frozen=True)
 class Learned:
     """Menus that were trained together.
@@ -86,11 +90,11 @@ def train_menus(
     lam: Float[np.ndarray, " n_menus"],
     *,
     seed: int,
-    n_entries: int = 64,
-    n_steps: int = 1500,
-    batch: int = 1024,
+    n_entries: int = 48,
+    n_steps: int = 2000,
+    batch: int = 2048,
     lr: float = 2e-2,
-    temperature: tuple[float, float] = (50.0, 400.0),
+    temperature: tuple[float, float] = (100.0, 300.0),
     n_snapshots: int = 0,
     device: str = "auto",
 ) -> Learned:
@@ -144,9 +148,13 @@ def train_menus(
     first, last = temperature
     own = ((1 - λ)[:, None] * centre)[:, None]
 
+    revivals = {int(share * n_steps) for share in _REVIVALS} - {0}
+
     def loss(step: int) -> Tensor:
-        drawn = torch.stack([law.sample(batch, rng) for law in unique])
+        drawn = torch.stack([law.sample(batch, rng, even=True) for law in unique])
         x = drawn[which.to(place)]
+        if step in revivals:
+            net.revive(x, rng)
         a, t = net.menu()
         utilities = torch.baddbmm(-t[:, None], x, a.transpose(1, 2)) / scale
         belief = λ[:, None, None] * x + own
@@ -235,7 +243,7 @@ def train_conditional(
     kw = {"generator": rng, "device": place}
 
     def loss(step: int) -> Tensor:
-        types = law.sample(batch, rng)
+        types = law.sample(batch, rng, even=True)
         c, lam = torch.rand(batch, law.n_items, **kw), torch.rand(batch, **kw)
         τ = first * (last / first) ** (step / n_steps)
         return conditional_loss(net, types, c, lam, τ)

@@ -1,7 +1,8 @@
-r"""Best payments for given trades: the last step from numbers to a conjecture.
+r"""From a learnt menu to a conjecture: fewer trades, whole ones, the best payments.
 
-A learner or a program on a grid finds *which* trades are offered; their payments are
-then polished on the exact profit.
+A learner or a program on a grid finds *which* trades are offered.  Trades that hardly
+anybody takes are dropped, those that are nearly the same are merged, those that are
+nearly whole are made whole; payments are then polished on the exact profit.
 """
 
 from __future__ import annotations
@@ -12,11 +13,15 @@ from scipy import optimize
 
 from econlib.market_makers.measures import Measure
 from econlib.market_makers.model import Menu, check_belief, check_weight
-from econlib.market_makers.polygons import profit_exact, stacked_profit_uniform
+from econlib.market_makers.polygons import (
+    menu_regions,
+    profit_exact,
+    stacked_profit_uniform,
+)
 from econlib.market_makers.primal import Primal
 from econlib.valuations import Valuation
 
-__all__ = ["best_payments", "conjugate_payments"]
+__all__ = ["best_payments", "conjugate_payments", "simplify"]
 
 _STEP = 1e-6
 
@@ -43,6 +48,60 @@ def conjugate_payments(
         Their payments.
     """
     return (allocations @ measure.points.T - primal.utilities).max(axis=1)
+
+
+def simplify(
+    menu: Menu,
+    law: Valuation,
+    c: object,
+    lam: float,
+    *,
+    drop: float = 1e-3,
+    merge: float = 0.03,
+    snap: float = 0.05,
+) -> Menu:
+    """Reduce a menu to the few trades that it stands for.
+
+    Parameters
+    ----------
+    menu : Menu
+        Trades of two goods.
+    law : Valuation
+        Law of the types, of two items.
+    c : float or sequence of float
+        Belief, finite.
+    lam : float
+        Weight of the trader's value, [0, 1).
+    drop : float
+        Trades of smaller probability go, [0, 1).
+    merge : float
+        Trades that differ by at most this in each good become one, 0 or more.
+    snap : float
+        Amounts within this of -1, 0 or 1 become whole, [0, 0.5).
+
+    Returns
+    -------
+    Menu
+        Trades in lexicographic order; the mean taker of each is as well off as before.
+    """
+    regions = menu_regions(menu, law, c, lam)
+    kept = regions.probabilities[1:] >= drop
+    a, mass = menu.allocations[kept], regions.probabilities[1:][kept]
+    means = regions.means[1:][kept]
+    utility = (a * means).sum(axis=1) - menu.payments[kept]
+    whole = np.round(a)
+    a = np.where(np.abs(a - whole) <= snap, whole, a)
+    groups = np.full(len(a), -1)
+    for leader in np.argsort(-mass, kind="stable"):
+        if groups[leader] < 0:
+            near = np.abs(a - a[leader]).max(axis=1) <= merge
+            groups[near & (groups < 0)] = leader
+    leaders = np.unique(groups)
+    shares = np.array([np.where(groups == k, mass, 0.0) for k in leaders])
+    shares /= shares.sum(axis=1, keepdims=True)
+    payments = (a[leaders] * (shares @ means)).sum(axis=1) - shares @ utility
+    order = np.lexsort(a[leaders].T[::-1])
+    return Menu(a[leaders][order] + 0.0, payments[order])
 
 
 def best_payments(menu: Menu, law: Valuation, c: object, lam: float) -> Menu:
