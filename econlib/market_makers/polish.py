@@ -7,38 +7,42 @@ nearly whole are made whole; payments are then polished on the exact profit.
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from jaxtyping import Float
 from scipy import optimize
 
-from econlib.market_makers.measures import Measure
 from econlib.market_makers.model import Menu, check_belief, check_weight
 from econlib.market_makers.polygons import (
     menu_regions,
     profit_exact,
     stacked_profit_uniform,
 )
-from econlib.market_makers.primal import Primal
 from econlib.valuations import Valuation
 
-__all__ = ["best_payments", "conjugate_payments", "simplify"]
+__all__ = ["best_payments", "conjecture", "conjugate_payments", "simplify"]
 
 _STEP = 1e-6
+_GRID = 65
+_DISCOUNT = 0.01  # of the support: so that each trade has takers to learn from
 
 
 def conjugate_payments(
-    primal: Primal,
-    measure: Measure,
+    points: Float[np.ndarray, "n_points n_items"],
+    utilities: Float[np.ndarray, " n_points"],
     allocations: Float[np.ndarray, "n_entries n_items"],
 ) -> Float[np.ndarray, " n_entries"]:
-    r"""Lowest payments at which trades leave a program's utilities as they are.
+    r"""Lowest payments at which trades leave given utilities as they are.
 
     :math:`t(a)=\max_i\,(a\cdot p_i-u_i)`, the convex conjugate of the utility.
 
     Parameters
     ----------
-    primal, measure : Primal, Measure
-        A program's solution and its points.
+    points : ndarray, shape (n_points, n_items)
+        Types.
+    utilities : ndarray, shape (n_points,)
+        What they have.
     allocations : ndarray, shape (n_entries, n_items)
         Trades to price.
 
@@ -47,7 +51,7 @@ def conjugate_payments(
     ndarray, shape (n_entries,)
         Their payments.
     """
-    return (allocations @ measure.points.T - primal.utilities).max(axis=1)
+    return (allocations @ points.T - utilities).max(axis=1)
 
 
 def simplify(
@@ -153,3 +157,40 @@ def best_payments(menu: Menu, law: Valuation, c: object, lam: float) -> Menu:
     )
     start = loss(menu.payments)[0]
     return Menu(menu.allocations, found.x if found.fun <= start else menu.payments)
+
+
+def conjecture(menu: Menu, law: Valuation, c: object, lam: float) -> Menu:
+    """Guess the optimal menu from a learnt one.
+
+    Two guesses are compared by their exact profit: the menu simplified, and all whole
+    trades of the amounts that occur in it; each is polished first.
+
+    Parameters
+    ----------
+    menu : Menu
+        Trades of two goods.
+    law : Valuation
+        Law of the types, of two items.
+    c : float or sequence of float
+        Belief, finite.
+    lam : float
+        Weight of the trader's value, [0, 1).
+
+    Returns
+    -------
+    Menu
+        The better guess, without trades that hardly anybody takes.
+    """
+    few = best_payments(simplify(menu, law, c, lam), law, c, lam)
+    amounts = [np.unique(np.round(column)) for column in few.allocations.T]
+    amounts = [np.union1d(column, [0.0]) for column in amounts]
+    whole = np.array([s for s in itertools.product(*amounts) if any(s)])
+    axis = np.linspace(0, 1, _GRID)
+    square = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
+    types = law.from_unit(square)
+    payments = conjugate_payments(types, few.utility(types), whole)
+    cheaper = _DISCOUNT * (1 - lam) * np.diff(law.support, axis=1).min()
+    all_whole = best_payments(Menu(whole, payments - cheaper), law, c, lam)
+    ours, theirs = (profit_exact(m, law, c, lam) for m in (all_whole, few))
+    best = all_whole if ours >= theirs else few
+    return best_payments(simplify(best, law, c, lam), law, c, lam)
