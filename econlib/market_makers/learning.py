@@ -34,7 +34,7 @@ __all__ = [
 
 
 #: Parts of the steps after which entries that nobody takes get a new trade.
-_REVIVALS = (0.1, 0.2, 0.3, 0.4, 0.5)
+_REVIVALS = (0.1, 0.2, 0.3, 0.4)
 
 
 @dataclass(frozen=True)
