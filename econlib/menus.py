@@ -166,26 +166,23 @@ class MenuNet(nn.Module):
 
 
 class ConditionalMenuNet(nn.Module):
-    r"""A network from a context to a menu.
+    r"""A network from a context to a menu, priced as in :class:`MenuNet`.
 
     Parameters
     ----------
     n_context, n_entries, n_items : int
-        Length of the context, entries besides the opt-out, items.
+        Length of the context, entries besides the opt-out, items; each 1 or more.
     hidden : tuple of int
-        Widths of the hidden layers.
+        Widths of the hidden layers, with ReLU.
     low, high : float
         Range of allocations.
-    margin : float
-        The last layer's bias starts margins uniform in [0, ``margin``], and spreads
-        allocations over their range.
     generator : torch.Generator, optional
-        Source of the initial values.
+        Source of the initial values; its device is where the network lives.
 
     Notes
     -----
-    Payments are :math:`a\cdot\text{anchor}+r`, the anchor being an argument of
-    :meth:`menu`: what a trade is worth to the one who offers it.
+    The last layer's bias starts as a :class:`MenuNet` does: allocations spread over
+    their range, :math:`r` uniform in [0, 1].
     """
 
     def __init__(
@@ -197,43 +194,57 @@ class ConditionalMenuNet(nn.Module):
         hidden: tuple[int, ...] = (32, 32),
         low: float = 0.0,
         high: float = 1.0,
-        margin: float = 0.3,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
+        for name, n in (
+            ("n_context", n_context),
+            ("n_entries", n_entries),
+            ("n_items", n_items),
+        ):
+            if n < 1:
+                raise ValueError(f"{name} = {n}: expected an integer, 1 or more")
         self.n_entries, self.n_items = n_entries, n_items
         self.low, self.high = low, high
         device = generator.device if generator is not None else torch.device("cpu")
-        widths = [n_context, *hidden, n_entries * (n_items + 1)]
         layers: list[nn.Module] = []
-        for n_in, n_out in pairwise(widths):
+        for n_in, n_out in pairwise([n_context, *hidden, n_entries * (n_items + 1)]):
             layer = nn.Linear(n_in, n_out, device=device)
             bound = n_in**-0.5
             for weight in (layer.weight, layer.bias):
                 nn.init.uniform_(weight, -bound, bound, generator=generator)
             layers += [layer, nn.ReLU()]
-        last = layers[-2]
+        last, split = layers[-2], n_entries * n_items
         with torch.no_grad():
             draws = torch.rand(last.bias.shape, generator=generator, device=device)
-            split = n_entries * n_items
             last.bias[:split] = 6 * draws[:split] - 3
-            last.bias[split:] = margin * draws[split:]
+            last.bias[split:] = draws[split:]
         self.layers = nn.Sequential(*layers[:-1])
 
     def menu(
         self,
-        context: Float[Tensor, "n_samples n_context"],
-        anchor: Float[Tensor, "n_samples n_items"],
+        context: Float[Tensor, "n_contexts n_context"],
+        worth: Float[Tensor, "n_contexts n_items"],
+        room: Float[Tensor, "n_contexts n_items 2"],
+        depth: Float[Tensor, " n_contexts"],
     ) -> tuple[
-        Float[Tensor, "n_samples n_choices n_items"],
-        Float[Tensor, "n_samples n_choices"],
+        Float[Tensor, "n_contexts n_choices n_items"],
+        Float[Tensor, "n_contexts n_choices"],
     ]:
-        """Allocations and payments of each context, the opt-out first."""
+        """Allocations and payments of each context, the opt-out first.
+
+        Parameters
+        ----------
+        context : Tensor, shape (n_contexts, n_context)
+            What the network sees.
+        worth, room, depth : Tensor
+            As in :class:`MenuNet`, one row a context; ``room`` is that of
+            :func:`reach`.
+        """
         out = self.layers(context)
-        logits, margins = out.split(
-            [self.n_entries * self.n_items, self.n_entries], dim=1
-        )
-        a = self.low + (self.high - self.low) * torch.sigmoid(logits)
+        split = self.n_entries * self.n_items
+        a = self.low + (self.high - self.low) * torch.sigmoid(out[:, :split])
         a = a.unflatten(1, (self.n_entries, self.n_items))
-        t = torch.einsum("ski,si->sk", a, anchor) + margins
+        share = 1 - depth[:, None] * out[:, split:]
+        t = torch.einsum("ski,si->sk", a, worth) + reach(a, room) * share
         return nn.functional.pad(a, (0, 0, 1, 0)), nn.functional.pad(t, (1, 0))

@@ -183,18 +183,34 @@ def run(
     return Run(out, round(float(seconds), 2))
 
 
-def refresh(path: Path, root: Path = ROOT, *, bar: bool = False) -> Run:
-    """Run a notebook at its defaults and put the outputs into the notebook itself.
+def refresh(
+    path: Path, root: Path = ROOT, *, into: Path | None = None, bar: bool = False
+) -> Run:
+    """Run a notebook at its defaults and keep the outputs as a book's own.
 
     Volatile metadata is stripped; seconds, machine and versions go to
     ``data/recorded/runs.json``.
 
+    Parameters
+    ----------
+    path, root : Path
+        The notebook, and the repository that it is in.
+    into : Path, optional
+        Another folder, laid out as the repository, that takes notebook and record; by
+        default the outputs are put into the notebook itself.
+    bar : bool
+        Whether to show a progress bar of cells.
+
     Raises
     ------
     ParameterError, RunError
-        As :func:`run`; the notebook is then as it was.
+        As :func:`run`; what was there before is then as it was.
     """
-    fresh = path.with_name(f"{path.stem}.{uuid.uuid4().hex[:8]}.partial.ipynb")
+    home = root if into is None else into
+    inside = path.is_relative_to(root)
+    goal = home / path.relative_to(root) if inside else path
+    fresh = goal.with_name(f"{path.stem}.{uuid.uuid4().hex[:8]}.partial.ipynb")
+    kept = goal.with_name(f"{path.stem}.failed.ipynb")
     try:
         done = run(path, fresh, bar=bar)
         notebook = read(fresh)
@@ -205,10 +221,10 @@ def refresh(path: Path, root: Path = ROOT, *, bar: bool = False) -> Run:
             if "papermill" in c.metadata and c.cell_type == "code"
         )
         nbformat.write(strip(notebook), fresh)
-        os.replace(fresh, path)
+        os.replace(fresh, goal)
+        kept.unlink(missing_ok=True)
     except RunError as err:
         failed = fresh.with_name(f"{fresh.stem}.failed.ipynb")
-        kept = path.with_name(f"{path.stem}.failed.ipynb")
         if failed.exists():
             os.replace(failed, kept)
         raise RunError(str(err).replace(str(failed), str(kept))) from None
@@ -221,9 +237,9 @@ def refresh(path: Path, root: Path = ROOT, *, bar: bool = False) -> Run:
         "date": str(stamp)[:10],
         **_machine(),
     }
-    with contextlib.suppress(ValueError):  # a notebook outside the book has no record
-        _keep_record(str(path.relative_to(root)), record, root)
-    return Run(path, done.seconds)
+    if inside:  # a notebook outside the book has no record
+        _keep_record(path.relative_to(root).as_posix(), record, home)
+    return Run(goal, done.seconds)
 
 
 def strip(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:

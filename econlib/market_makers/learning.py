@@ -22,11 +22,11 @@ from torch import Tensor
 from econlib.market_makers.model import Menu, check_belief, check_weight
 from econlib.menus import ConditionalMenuNet, MenuNet, soft_choice
 from econlib.training import FitResult, fit, generator, pick_device
-from econlib.valuations import Valuation
+from econlib.valuations import Valuation, make
 
 __all__ = [
     "Learned",
-    "conditional_loss",
+    "conditional_menus",
     "menu_loss",
     "train_conditional",
     "train_menus",
@@ -35,6 +35,7 @@ __all__ = [
 
 #: Parts of the steps after which entries that nobody takes get a new trade.
 _REVIVALS = (0.1, 0.2, 0.3, 0.4)
+_LEAST_SCALE = 0.05  # of utilities, where λ is near 1
 
 
 @dataclass(frozen=True)
@@ -140,9 +141,8 @@ def train_menus(
     sizes = [float(np.diff(law.support, axis=1).mean()) for law in laws]
     scale = torch.as_tensor((1 - weights) * sizes, **kw)[:, None, None]
     support = torch.as_tensor(np.stack([law.support for law in laws]), **kw)
-    # a single trade with a margin below λ/(2-λ) of its reach loses money
-    depth = 2 * (1 - λ) / (2 - λ)
-    net = MenuNet(n_entries, centre, support, depth, low=-1.0, high=1.0, generator=rng)
+    kw = {"low": -1.0, "high": 1.0, "generator": rng}
+    net = MenuNet(n_entries, centre, support, _depth(λ), **kw)
     unique = list({id(law): law for law in laws}.values())
     which = torch.tensor([[law is u for u in unique].index(True) for law in laws])
     first, last = temperature
@@ -189,20 +189,40 @@ def _menus(net: MenuNet) -> list[Menu]:
     return [Menu(x, y) for x, y in zip(a, t, strict=True)]
 
 
-def conditional_loss(
+def conditional_menus(
     net: ConditionalMenuNet,
-    types: Float[Tensor, "n_samples n_items"],
-    c: Float[Tensor, "n_samples n_items"],
-    lam: Float[Tensor, " n_samples"],
-    temperature: float,
-) -> Float[Tensor, ""]:
-    r"""Minus the profit of a conditional network, one belief and weight a sample."""
-    context = torch.cat([c, lam[:, None]], dim=1)
-    a, t = net.menu(context, c)
-    weights = soft_choice(torch.einsum("ski,si->sk", a, types) - t, temperature)
-    belief = lam[:, None] * types + (1 - lam)[:, None] * c
-    value = t - torch.einsum("ski,si->sk", a, belief)
-    return -(weights * value).sum(dim=1).mean()
+    law: Valuation,
+    c: Float[Tensor, "n_contexts n_items"],
+    lam: Float[Tensor, " n_contexts"],
+) -> tuple[
+    Float[Tensor, "n_contexts n_choices n_items"],
+    Float[Tensor, "n_contexts n_choices"],
+]:
+    """Menus that a conditional network offers, no trade first.
+
+    Parameters
+    ----------
+    net : ConditionalMenuNet
+        Context: belief and weight.
+    law : Valuation
+        Law of types.
+    c, lam : Tensor, shapes (n_contexts, n_items), (n_contexts,)
+        Beliefs, and weights in [0, 1).
+
+    Returns
+    -------
+    allocations, payments : Tensor, shapes (n_contexts, n_choices, n_items), ...
+        One menu a context.
+    """
+    support = torch.as_tensor(law.support).to(c)
+    return net.menu(
+        torch.cat([c, lam[:, None]], dim=1), c, support - c[..., None], _depth(lam)
+    )
+
+
+def _depth(lam: Tensor) -> Tensor:
+    """A single trade whose margin is below λ/(2-λ) of its reach loses money."""
+    return 2 * (1 - lam) / (2 - lam)
 
 
 def train_conditional(
@@ -210,8 +230,9 @@ def train_conditional(
     law: Valuation,
     *,
     seed: int,
-    n_steps: int,
-    batch: int = 1024,
+    n_steps: int = 2000,
+    batch: int = 512,
+    n_types: int = 8,
     lr: float = 1e-2,
     temperature: tuple[float, float] = (50.0, 200.0),
 ) -> FitResult:
@@ -225,12 +246,12 @@ def train_conditional(
         Law of types.
     seed : int
         Of all samples.
-    n_steps, batch : int
-        Steps, and fresh (belief, weight, type) a step.
+    n_steps, batch, n_types : int
+        Steps; fresh (belief, weight) a step; fresh types for each of them.
     lr : float
-        Adam's rate at the start.
+        Adam's rate at the start; it falls linearly to a hundredth.
     temperature : (float, float)
-        Softmax factor at the first step and the last.
+        Softmax factor at the first step and the last, as in :func:`train_menus`.
 
     Returns
     -------
@@ -240,12 +261,20 @@ def train_conditional(
     place = next(net.parameters()).device
     rng = generator(seed, place)
     first, last = temperature
-    kw = {"generator": rng, "device": place}
+    contexts = make("uniform", law.n_items + 1)
+    size = float(np.diff(law.support, axis=1).mean())
 
     def loss(step: int) -> Tensor:
-        types = law.sample(batch, rng, even=True)
-        c, lam = torch.rand(batch, law.n_items, **kw), torch.rand(batch, **kw)
+        drawn = contexts.sample(batch, rng, even=True)
+        c, lam = drawn[:, :-1], drawn[:, -1]
+        order = torch.randperm(batch * n_types, generator=rng, device=place)
+        types = law.sample(batch * n_types, rng, even=True)[order]
+        types = types.unflatten(0, (batch, n_types))
+        a, t = conditional_menus(net, law, c, lam)
+        utilities = torch.baddbmm(-t[:, None], types, a.transpose(1, 2))
+        scale = size * (1 - lam).clamp(min=_LEAST_SCALE)[:, None, None]
+        belief = lam[:, None, None] * types + ((1 - lam)[:, None] * c)[:, None]
         τ = first * (last / first) ** (step / n_steps)
-        return conditional_loss(net, types, c, lam, τ)
+        return menu_loss(utilities / scale, a, t, belief, τ).mean()
 
     return fit(loss, net.parameters(), n_steps, lr=lr, tolerance=0.1)

@@ -101,7 +101,10 @@ def solve_primal(measure: Measure, c: object, *, max_rounds: int = 30) -> Primal
     cost = np.concatenate([m, np.zeros(n * d)])
     program = Program(cost, lower, upper, maximise=True)
     near = min(n, {1: 3, 2: 13}.get(d, 27))
-    _, neighbours = cKDTree(p).query(p, k=near, p=np.inf)
+    # in coordinates in which the grid is even, however sheared or flat the support is
+    spread = np.atleast_2d(np.cov(p.T))
+    even = np.linalg.solve(np.linalg.cholesky(spread), p.T).T
+    _, neighbours = cKDTree(even).query(even, k=near, p=np.inf)
     first, second = np.repeat(np.arange(n), near - 1), neighbours[:, 1:].ravel()
     program.add_rows(_pair_rows(p, first, second), 0.0)
 
