@@ -53,15 +53,15 @@ class Marginal:
     low: float
     high: float
 
-    def pdf(self, x: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+    def pdf(self, x: Float[np.ndarray, "..."] | float) -> Float[np.ndarray, "..."]:
         """Density at ``x``; 0 outside the support."""
         return np.asarray(self.law.pdf(x))
 
-    def cdf(self, x: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+    def cdf(self, x: Float[np.ndarray, "..."] | float) -> Float[np.ndarray, "..."]:
         """Probability of a value of at most ``x``."""
         return np.asarray(self.law.cdf(x))
 
-    def ppf(self, q: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+    def ppf(self, q: Float[np.ndarray, "..."] | float) -> Float[np.ndarray, "..."]:
         """Quantile function, for ``q`` in [0, 1]."""
         return np.asarray(self.law.ppf(q))
 

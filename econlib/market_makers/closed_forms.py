@@ -9,6 +9,7 @@ One good, any density: an ask and a bid.  Uniform types on :math:`[0,1]^d`: with
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,10 +109,10 @@ def single_good(law: Marginal, c: float, lam: float, n_grid: int = 2001) -> Spre
     mean_to = interpolate.CubicSpline(grid, partial)
     total, own = partial[-1], (1 - lam) * c
 
-    def sold(p: np.ndarray) -> np.ndarray:
+    def sold(p):
         return (p - own) * (1 - law.cdf(p)) - lam * (total - mean_to(p))
 
-    def bought(q: np.ndarray) -> np.ndarray:
+    def bought(q):
         return (own - q) * law.cdf(q) + lam * mean_to(q)
 
     ask = _maximiser(sold, max(c, law.low), law.high, n_grid)
@@ -124,7 +125,7 @@ def single_good(law: Marginal, c: float, lam: float, n_grid: int = 2001) -> Spre
     return Spread(bid, ask, gain, float(law.cdf(ask) - law.cdf(bid)))
 
 
-def _maximiser(f: object, low: float, high: float, n_grid: int) -> float:
+def _maximiser(f: Callable, low: float, high: float, n_grid: int) -> float:
     """Global maximiser on an interval: best point of a grid, then Brent around it."""
     if low >= high:
         return float(low)
