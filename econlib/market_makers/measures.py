@@ -65,7 +65,7 @@ def grid_points(law: Valuation, n: int) -> Float[np.ndarray, "n_points n_items"]
     if need > MEMORY_LIMIT:
         raise ValueError(
             f"n = {n}: {n_points} points need about {need / 2**30:.0f} GiB, expected "
-            f"at most {MEMORY_LIMIT / 2**30:.0f}. Try a smaller n."
+            f"at most {MEMORY_LIMIT / 2**30:.0f} GiB. Try a smaller n."
         )
     axis = np.linspace(0.0, 1.0, n + 1)
     mesh = np.meshgrid(*[axis] * law.n_items, indexing="ij")
