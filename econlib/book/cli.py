@@ -53,7 +53,7 @@ def _clear_errors(command: Callable) -> Callable:
         except (RunError, ParameterError, ClaimsError) as err:
             raise click.ClickException(str(err)) from None
         except (KeyboardInterrupt, sweeps.Interrupted) as err:
-            click.echo(str(err) or "stopped: nothing was written", err=True)
+            click.echo(str(err) or "stopped: only what had finished is kept", err=True)
             sys.exit(130)
 
     return wrapped
@@ -86,7 +86,8 @@ def list_notebooks() -> None:
     rows = [("notebook", "seconds", "title")]
     for found in notebooks():
         record = records.get(found.relative_to(ROOT).as_posix(), {})
-        heading = read(found).cells[0].source.splitlines()[0].lstrip("# ")
+        first = next(iter(read(found).cells), {"source": ""})
+        heading = first["source"].partition("\n")[0].lstrip("# ")
         name = found.relative_to(ROOT / "chapters").with_suffix("").as_posix()
         rows.append((name, f"{record['seconds']:.0f}" if record else "-", heading))
     click.echo(_table(rows))
@@ -133,6 +134,9 @@ def run_notebook(
         raise RunError(f"{len(paths)} notebooks: expected one without --in-place")
     path = paths[0]
     known, values = declared(path), _read_file(file)
+    for name, value in values.items():  # YAML reads 1e-4 as text
+        if name in known and isinstance(value, str):
+            values[name] = sweeps.parse_value(known[name], value)
     for name, text in given:
         values[name] = sweeps.parse_value(known[name], text) if name in known else text
     target = (out or Path(f"{path.stem}.out.ipynb")).absolute()
@@ -221,13 +225,8 @@ def scoreboard_command(root: Path, write: bool) -> None:
 def reproduce(jobs: int, out: Path) -> None:
     """Run the whole book; exit 1 if a notebook failed or a verdict changed."""
     out = out.absolute()
-    for old in (out / "chapters", out / "data"):
-        shutil.rmtree(old, ignore_errors=True)
+    _clear(out)
     start, paths = time.perf_counter(), notebooks()
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as err:
-        raise RunError(f"out = {out}: is not writable: {err.strerror}") from None
     failed = 0
     tasks = [sweeps.Task(path, out) for path in paths]
     for task, reason in sweeps.execute(tasks, jobs=jobs, bar=sys.stderr.isatty()):
@@ -245,3 +244,21 @@ def reproduce(jobs: int, out: Path) -> None:
         f"failed, {len(changed)} verdicts changed. Executed notebooks: {out}"
     )
     sys.exit(1 if failed or changed else 0)
+
+
+def _clear(out: Path) -> None:
+    """Make the folder of a run of the book, and drop what an earlier run left there."""
+    mark = out / ".reproduce"
+    old = [out / name for name in ("chapters", "data") if (out / name).exists()]
+    if old and not (mark.exists() or out.is_relative_to(ROOT / "_build")):
+        raise RunError(
+            f"out = {out}: holds {old[0].name}/, which no run of the book made. "
+            "Try a new folder"
+        )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+        for folder in old:
+            shutil.rmtree(folder)
+    except OSError as err:
+        raise RunError(f"out = {out}: is not writable: {err.strerror}") from None

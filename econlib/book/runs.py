@@ -166,6 +166,7 @@ def run(
                 cwd=path.parent,
                 progress_bar={"leave": False} if bar else False,
                 log_output=False,
+                extra_arguments=["--log-level=CRITICAL"],  # errors come as outputs
             )
         seconds = read(partial).metadata.papermill.duration
         os.replace(partial, out)

@@ -11,8 +11,10 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import math
 import os
 import re
+import signal
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +30,7 @@ from econlib.book.parameters import Parameter, ParameterError, check
 from econlib.book.runs import RunError, declared, read, refresh, run
 
 __all__ = [
+    "MAX_POINTS",
     "Failed",
     "Interrupted",
     "Outcome",
@@ -44,6 +47,9 @@ __all__ = [
 _PACKAGE = Path(__file__).resolve().parents[1]
 _RANGE = re.compile(r"(-?[\d.]+):(-?[\d.]+)(?::(-?[\d.]+))?")
 _ATTEMPTS = 2  # of a task whose workers keep dying
+
+#: The largest grid.
+MAX_POINTS = 100_000
 
 
 @dataclass(frozen=True)
@@ -129,13 +135,14 @@ def _parse_values(parameter: Parameter, text: str) -> list[Any]:
             low, high, step = (number(x or 1) for x in span.groups())
         except ValueError:
             return [text]
-        count = -int(-(high - low) // step) if step > 0 else 0
-        if count < 1:
+        # Rounded, so that 0.1:0.4:0.1 ends at 0.3 and holds 0.3 itself.
+        count = math.ceil(round((high - low) / step, 9)) if step > 0 else 0
+        if not 1 <= count <= MAX_POINTS:
             raise ParameterError(
                 f"{parameter.name} = {text}: expected low:high or low:high:step with "
-                "low < high and a positive step"
+                f"low < high, a positive step and at most {MAX_POINTS} values"
             )
-        return [low + k * step for k in range(count)]
+        return [round(low + k * step, 12) for k in range(count)]
     if parameter.kind != "list":
         return [parse_value(parameter, part.strip()) for part in text.split(",")]
     value = parse_value(parameter, text)
@@ -182,6 +189,9 @@ def grid(
                 faults.append(str(err))
     if faults:
         raise ParameterError("\n".join(dict.fromkeys(faults)))
+    count = math.prod(len(values) for values in axes.values())
+    if count > MAX_POINTS:
+        raise ParameterError(f"{count} points: expected at most {MAX_POINTS}")
     combinations = itertools.product(*axes.values())
     return [dict(zip(axes, values, strict=True)) for values in combinations]
 
@@ -195,7 +205,7 @@ def points(path: Path, values: list[dict[str, Any]], out: Path) -> list[Point]:
             json.dumps([code, row], sort_keys=True).encode()
         ).hexdigest()[:10]
         words = re.sub(r"[^\w.=+-]+", "_", " ".join(f"{k}={v}" for k, v in row.items()))
-        name = f"{words[:60].strip('_')}-{key}.ipynb"
+        name = f"{words[:60].strip('_') or 'defaults'}-{key}.ipynb"
         found.setdefault(key, Point(row, out / "points" / name))
     return list(found.values())
 
@@ -270,6 +280,8 @@ def execute(
                 f"scheduler = {scheduler}: cannot be reached: {err}"
             ) from None
         try:
+            if cluster is not None:
+                client.register_worker_callbacks(_ignore_interrupts)
             attempts = dict.fromkeys(range(len(tasks)), 1)
 
             def submit(number: int):
@@ -298,6 +310,11 @@ def execute(
             client.close(timeout=5)
             if cluster is not None:
                 cluster.close(timeout=10)
+
+
+def _ignore_interrupts() -> None:
+    """Leave Ctrl-C, which reaches a terminal's whole group, to the main process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _run_task(task: Task) -> str | None:
@@ -364,6 +381,13 @@ def sweep(
             f"stopped: {done} of {len(chosen)} points are done. The same command goes "
             "on with the others"
         ) from None
+    finally:
+        if scheduler is None:  # workers that were stopped or killed leave these
+            for point in todo:
+                for rest in point.path.parent.glob(
+                    f"{point.path.stem}.*.partial.ipynb"
+                ):
+                    rest.unlink(missing_ok=True)
     table = gather(chosen)
     _write(table, out / "table.csv", lambda t, p: t.to_csv(p, index=False))
     _write(table, out / "table.parquet", lambda t, p: t.to_parquet(p, index=False))
@@ -381,7 +405,7 @@ def gather(chosen: Sequence[Point]) -> pd.DataFrame:
     -------
     DataFrame
         The parameters swept; ``seconds``; named results as ``result/<name>``; for each
-        claim ``verdict/<claim>`` and ``measured/<claim>``, numbers as they are and
+        claim ``claim/<claim>`` and ``measured/<claim>``, numbers as they are and
         mappings as JSON text.
     """
     rows = []
@@ -404,7 +428,7 @@ def gather(chosen: Sequence[Point]) -> pd.DataFrame:
                     measured = record["measured"]
                     if isinstance(measured, Mapping):
                         measured = json.dumps(measured)
-                    row[f"verdict/{record['id']}"] = record["verdict"]
+                    row[f"claim/{record['id']}"] = record["verdict"]
                     row[f"measured/{record['id']}"] = measured
         rows.append(row)
     return pd.DataFrame(rows)
@@ -415,7 +439,7 @@ def _verdicts(table: pd.DataFrame) -> pd.DataFrame:
     counts = [
         {"claim": column.partition("/")[2], "verdict": verdict, "points": int(count)}
         for column in table.columns
-        if column.startswith("verdict/")
+        if column.startswith("claim/")
         for verdict, count in table[column].value_counts().items()
     ]
     return pd.DataFrame(counts, columns=["claim", "verdict", "points"])
