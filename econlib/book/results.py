@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+from typing import Any
 
 from IPython.display import display
 
@@ -12,7 +13,7 @@ __all__ = ["MIME", "record"]
 MIME = "application/vnd.econlib.result+json"
 
 
-def record(**named: float) -> None:
+def record(**named: Any) -> None:
     """Keep numbers under their names, for sweeps.
 
     Parameters

@@ -20,6 +20,7 @@ from typing import Any
 
 import nbformat
 import papermill
+from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from econlib.book.parameters import Parameter, ParameterError, check, parse
@@ -178,6 +179,13 @@ def run(
             f"`{cell[0][:70]}`: {err.ename}: {err.evalue}\n"
             f"The notebook up to there: {failed}"
         ) from None
+    except DeadKernelError:
+        where = _running_cell(partial)
+        os.replace(partial, failed)
+        raise RunError(
+            f"{path.name}: {where}: its kernel died, perhaps for want of memory\n"
+            f"The notebook up to there: {failed}"
+        ) from None
     finally:
         partial.unlink(missing_ok=True)
     failed.unlink(missing_ok=True)
@@ -278,6 +286,15 @@ def strip(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         {"kernelspec": kernel, "language_info": {"name": "python"}}
     )
     return notebook
+
+
+def _running_cell(partial: Path) -> str:
+    """Name the cell that had begun and not ended, in papermill's own record."""
+    for number, cell in enumerate(read(partial).cells, 1):
+        status = cell.metadata.get("papermill", {}).get("status")
+        if status in ("running", "failed"):
+            return f"cell {number} failed, which begins `{cell.source[:70]}`"
+    return "no cell had begun"
 
 
 def _check_output(path: Path, out: Path) -> None:

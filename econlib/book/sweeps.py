@@ -256,6 +256,7 @@ def execute(
     """
     import dask
     from distributed import Client, LocalCluster, as_completed
+    from distributed.client import FutureCancelledError
     from distributed.scheduler import KilledWorker
 
     if jobs < 1:
@@ -302,7 +303,12 @@ def execute(
                         running[again] = number
                         ended.add(again)
                         continue
-                    reason = "its workers died"
+                    reason = f"{tasks[number].path.name}: its workers died"
+                except FutureCancelledError:
+                    raise RunError(
+                        f"scheduler = {scheduler or 'local'}: the connection was "
+                        "lost. Finished points are kept"
+                    ) from None
                 progress.update()
                 yield tasks[number], reason
             progress.close()
@@ -325,6 +331,8 @@ def _run_task(task: Task) -> str | None:
             run(task.path, task.out, task.values)
     except (RunError, ParameterError) as err:
         return str(err)
+    except OSError as err:  # a full disk, a file that is not there
+        return f"{task.path.name}: {err}"
     return None
 
 
