@@ -122,6 +122,8 @@ class Program:
         time_limit: float = np.inf,
     ) -> None:
         self.cost = np.asarray(cost, dtype=float)
+        if self.cost.ndim != 1:
+            raise ValueError(f"cost: shape {self.cost.shape}, expected (n_vars,)")
         n_vars = len(self.cost)
         self.lower = np.broadcast_to(np.asarray(lower, float), n_vars).copy()
         self.upper = np.broadcast_to(np.asarray(upper, float), n_vars).copy()

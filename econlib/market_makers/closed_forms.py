@@ -101,7 +101,7 @@ def single_good(law: Marginal, c: float, lam: float, n_grid: int = 2001) -> Spre
     Spread
         A side without trade has its price at the end of the support.
     """
-    lam = check_weight(lam)
+    lam, c = check_weight(lam), float(check_belief(c, 1, -np.inf, np.inf)[0])
     grid = np.linspace(law.low, law.high, n_grid)
     cdf = law.cdf(grid)
     # partial mean by parts: ∫ x f = x F - ∫ F

@@ -125,6 +125,8 @@ def check_belief(
     if belief.ndim > 1 or belief.size not in (1, n_items):
         raise ValueError(f"c = {belief.tolist()}: expected 1 or {n_items} numbers")
     belief = np.broadcast_to(belief.ravel(), n_items).copy()
+    if not np.isfinite(belief).all() and np.isinf([low, high]).all():
+        raise ValueError(f"c = {belief.tolist()}: expected finite numbers. Try c=0.5.")
     if not ((belief >= low) & (belief <= high)).all():
         raise ValueError(
             f"c = {belief.tolist()}: expected numbers in [{low:g}, {high:g}]. "
@@ -180,8 +182,9 @@ def profit(
     Raises
     ------
     ValueError
-        NaN among the types.
+        NaN among the types or in the belief, or a weight out of range.
     """
+    lam, c = check_weight(lam), check_belief(c, types.shape[1], -np.inf, np.inf)
     if not np.isfinite(types).all():
         raise ValueError("types: expected finite numbers, no NaN")
     full, k = menu.with_no_trade(), choose(menu, types)

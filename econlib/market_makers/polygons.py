@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from econlib.market_makers.model import Menu, check_weight
+from econlib.market_makers.model import Menu, check_belief, check_weight
 from econlib.valuations import Valuation
 
 __all__ = ["Regions", "clip", "menu_regions", "profit_exact", "stacked_profit_uniform"]
@@ -143,9 +143,9 @@ def menu_regions(menu: Menu, law: Valuation, c: object, lam: float) -> Regions:
     Raises
     ------
     ValueError
-        Not two goods.
+        Not two goods, a belief that is not finite, or a weight out of range.
     """
-    lam, c = check_weight(lam), np.broadcast_to(np.asarray(c, float), 2)
+    lam, c = check_weight(lam), check_belief(c, 2, -np.inf, np.inf)
     full = menu.with_no_trade()
     if full.allocations.shape[1] != 2 or law.n_items != 2:
         raise ValueError("menu, law: expected two goods")
