@@ -68,13 +68,16 @@ def _table(rows: list[tuple[str, ...]]) -> str:
     )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="econlib")
-def main() -> None:
-    """Run the notebooks of the book, and see where its claims stand.
+_HELP = """Run the notebooks of the book, and see where its claims stand.
 
-    NOTEBOOK is a path, or a chapter and a name such as market_makers/01_one_good.
-    """
+NOTEBOOK is a path, or a chapter and a name such as market_makers/01_one_good.
+"""
+#: The command group; its commands are below.
+main = click.version_option(package_name="econlib")(
+    click.Group(
+        "econlib", help=_HELP, context_settings={"help_option_names": ["-h", "--help"]}
+    )
+)
 
 
 @main.command("list")

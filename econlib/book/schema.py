@@ -253,6 +253,7 @@ class _Loader(yaml.SafeLoader):
     """YAML in which a key that stands twice is an error, not the last one's."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        """Refuse a key that stands twice, then read the mapping as YAML does."""
         seen = set()
         for key, _ in node.value:
             if key.value in seen:

@@ -191,9 +191,10 @@ def test_scoreboard_sorts_filters_and_links_to_the_cells(book, server, browser):
         kinds = visible.locator("td:nth-child(3)").all_inner_texts()
         assert set(kinds) == {"theorem"} and len(kinds) < total
         select.select_option("")
-        page.get_by_label("Text").fill("no claim says this")
+        words = page.get_by_role("searchbox", name="Text")
+        words.fill("no claim says this")
         assert visible.count() == 0
-        page.get_by_label("Text").fill("")
+        words.fill("")
         assert visible.count() == total
 
         links = page.locator("table.scoreboard tbody a").evaluate_all(

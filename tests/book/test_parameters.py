@@ -71,6 +71,7 @@ def test_wrong_type_or_range_is_one_line_with_name_value_range_and_a_way_out(
 )
 def test_ends_of_a_range_and_whole_numbers_are_taken(name, value):
     check(DEMO, {name: value})
+    assert DEMO[name].fault(value) is None
 
 
 def test_all_faults_come_in_one_message_and_misspelt_names_get_the_nearest():
