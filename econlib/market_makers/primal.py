@@ -97,7 +97,9 @@ def solve_primal(measure: Measure, c: object, *, max_rounds: int = 30) -> Primal
     n, d = p.shape
     c = check_belief(c, d, -np.inf, np.inf)
     lower = np.concatenate([np.zeros(n), -np.ones(n * d)])
-    upper = np.concatenate([np.full(n, np.inf), np.ones(n * d)])
+    # Masses sum to -1, so that an optimum is 0 somewhere, and slopes are at most 1:
+    # no utility exceeds the points' diameter. Stops early rounds from being unbounded.
+    upper = np.concatenate([np.full(n, np.ptp(p, axis=0).sum()), np.ones(n * d)])
     cost = np.concatenate([m, np.zeros(n * d)])
     program = Program(cost, lower, upper, maximise=True)
     near = min(n, {1: 3, 2: 13}.get(d, 27))

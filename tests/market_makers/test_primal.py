@@ -78,7 +78,8 @@ def test_one_good_agrees_with_the_search_for_prices(name, lam):
     law, c = make(name, 1), 1 / 3
     best = single_good(law.marginals[0], c, lam).profit
     assert _estimate(law, c, lam, 200) == pytest.approx(best, abs=1e-4)  # about h²
-    assert upper_bound(law, c, lam, 200) >= best - 1e-9
+    # gathered masses lie unevenly: nearest neighbours alone do not join all points
+    assert best - 1e-9 <= upper_bound(law, c, lam, 200) <= best + 1e-4
 
 
 @settings(max_examples=8, deadline=None)
@@ -262,10 +263,12 @@ def test_bound_of_the_duals_is_not_below_the_value():
 
 
 def test_program_given_up_is_an_error_and_not_a_menu():
-    measure = finite_elements(make("uniform", 3), 0.0, 0.0, 6)
-    assert solve_primal(measure, 0.0).n_rounds > 1
+    measure = upper_measure(make("beta", 3), 0.3, 0.0, 4)
+    found = solve_primal(measure, 0.3)
+    assert found.n_rounds > 1
+    assert found.max_violation < 1e-7
     with pytest.raises(SolverError, match="still violated after 1 rounds"):
-        solve_primal(measure, 0.0, max_rounds=1)
+        solve_primal(measure, 0.3, max_rounds=1)
 
 
 def test_belief_that_does_not_fit_is_refused():
