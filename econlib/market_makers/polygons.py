@@ -137,8 +137,8 @@ def menu_regions(menu: Menu, law: Valuation, c: object, lam: float) -> Regions:
     -------
     Regions
         Exact to rounding for a law that is uniform on its support; by Gauss points on
-        triangles otherwise (relative error about 1e-8 for smooth densities, 1e-5 for a
-        copula, whose density is not bounded).
+        triangles otherwise (relative error about 1e-8 for smooth densities, 2e-4 for a
+        copula, whose density is not bounded at corners nor smooth at edges).
 
     Raises
     ------

@@ -354,3 +354,106 @@ def test_no_closed_form_for_other_numbers_of_goods(n_items):
         uniform_menu(0.5, 0.0, n_items)
     with pytest.raises(ValueError, match=f"n_items = {n_items}: expected 1 or 2"):
         uniform_profit(0.5, 0.0, n_items)
+
+
+@pytest.mark.parametrize(
+    ("c", "lam", "gain"),
+    [
+        (0.5, 0.0, 9.84),
+        (0.5, 0.1, 10.23),
+        (0.5, 0.25, 10.80),
+        (0.5, 0.5, 11.43),
+        (0.5, 0.75, 10.32),
+        (0.5, 0.9, 6.51),
+        (1 / 3, 0.0, 9.36),
+        (0.2, 0.0, 8.85),
+        ((0.2, 0.5), 0.0, 9.10),
+        (0.1, 0.5, 10.65),
+        ((0.5, 0.0), 0.0, 8.64),
+        ((0.1, 0.9), 0.25, 9.93),
+    ],
+)
+def test_gain_over_separate_prices_has_the_tabled_values(c, lam, gain):
+    separate = separate_profit(UNIFORM.marginals, c, lam)
+    found = 100 * (uniform_profit(c, lam) / separate - 1)
+    assert found == pytest.approx(gain, abs=5.1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "lam", "value"),
+    [
+        ("beta", {}, 0.0, 0.174038),
+        ("beta", {}, 0.5, 0.051162),
+        ("truncnorm", {}, 0.0, 0.084980),
+        ("truncnorm", {}, 0.5, 0.020514),
+        ("gaussian_copula", {"correlation": 0.9}, 0.0, 0.25),
+        ("gaussian_copula", {"correlation": -0.5}, 0.5, 0.083333),
+        ("linear_correlation", {}, 0.0, 0.199074),
+    ],
+)
+def test_separate_prices_of_other_laws_have_the_tabled_profit(
+    name, options, lam, value
+):
+    found = separate_profit(make(name, 2, **options).marginals, 0.5, lam)
+    assert found == pytest.approx(value, abs=1e-6)
+
+
+def test_prices_and_areas_under_adverse_selection():
+    menu = uniform_menu(0.5, 0.5)
+    t = {tuple(a): p for a, p in zip(menu.allocations, menu.payments, strict=True)}
+    found = [t[k] for k in [(1, 0), (-1, 0), (1, 1), (-1, -1), (1, -1)]]
+    tabled = [0.875, -0.125, 1.573223, -0.426777, 0.573223]
+    assert found == pytest.approx(tabled, abs=6e-7)
+    area = menu_regions(menu, UNIFORM, 0.5, 0.5).probabilities
+    single = np.abs(menu.allocations).sum(axis=1) == 1
+    assert area[0] == pytest.approx(0.5, abs=1e-12)
+    assert area[1:][single] == pytest.approx(0.04956, abs=5e-6)
+    assert area[1:][~single] == pytest.approx(0.07544, abs=5e-6)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    c=st.tuples(BELIEF, BELIEF),
+    lam=WEIGHT,
+    seed=st.integers(0, 10**6),
+)
+def test_no_change_of_prices_earns_more(c, lam, seed):
+    menu, rng = uniform_menu(c, lam), np.random.default_rng(seed)
+    best = uniform_profit(c, lam)
+    for size in (0.2, 0.02, 0.002):
+        moved = menu.payments + size * rng.normal(size=len(menu))
+        changed = type(menu)(menu.allocations, moved)
+        assert profit_exact(changed, UNIFORM, c, lam) <= best + 1e-12
+
+
+@pytest.mark.parametrize("lam", [1.0, -0.1, float("nan")])
+def test_weight_out_of_range_is_refused_by_each_form(lam):
+    law = make("uniform", 1).marginals[0]
+    calls = (
+        lambda: uniform_spread(0.5, lam),
+        lambda: single_good(law, 0.5, lam),
+        lambda: uniform_menu(0.5, lam),
+        lambda: uniform_profit(0.5, lam),
+        lambda: pays_in_kind(0.5, lam),
+        lambda: no_trade_probability(lam, 2),
+        lambda: separate_profit((law,), 0.5, lam),
+    )
+    for call in calls:
+        with pytest.raises(ValueError, match=r"expected a number in \[0, 1\)"):
+            call()
+
+
+@pytest.mark.parametrize("c", [-0.01, 1.2, float("nan")])
+def test_belief_outside_the_box_is_refused_by_each_form(c):
+    for call in (uniform_spread, uniform_menu, uniform_profit, pays_in_kind):
+        with pytest.raises(ValueError, match=r"expected numbers in \[0, 1\]"):
+            call(c, 0.5)
+
+
+@pytest.mark.parametrize("c", [float("nan"), float("inf")])
+def test_search_for_prices_needs_a_finite_belief(c):
+    law = make("beta", 1).marginals[0]
+    with pytest.raises(ValueError, match="expected finite numbers"):
+        single_good(law, c, 0.2)
+    with pytest.raises(ValueError, match="expected finite numbers"):
+        separate_profit((law, law), (0.5, c), 0.2)

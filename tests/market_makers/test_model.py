@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jaxtyping import TypeCheckError
 
 from econlib.market_makers.closed_forms import uniform_menu
 from econlib.market_makers.model import (
@@ -114,3 +115,64 @@ def test_belief_outside_its_range_is_refused(c, message):
 
 def test_one_belief_stands_for_all_goods():
     assert check_belief(0.3, 3).tolist() == [0.3] * 3
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_utility_is_convex_and_its_slope_is_the_trade(seed):
+    menu = _random_menu(seed, (0.3, 0.7))
+    rng = np.random.default_rng(seed + 1)
+    x, y = rng.uniform(0, 1, (2, 300, 2))
+    share = rng.uniform(0, 1, (300, 1))
+    mixed = menu.utility(share * x + (1 - share) * y)
+    ends = share[:, 0] * menu.utility(x) + (1 - share[:, 0]) * menu.utility(y)
+    assert (mixed <= ends + 1e-12).all()
+    assert (np.abs(menu.utility(x) - menu.utility(y)) <= np.abs(x - y).sum(1)).all()
+    trades, h = menu.with_no_trade().allocations[choose(menu, x)], 1e-7
+    for i, step in enumerate(h * np.eye(2)):
+        same = (choose(menu, x + step) == choose(menu, x - step)) & (
+            choose(menu, x) == choose(menu, x + step)
+        )
+        assert same.sum() > 290
+        slope = (menu.utility(x + step) - menu.utility(x - step)) / (2 * h)
+        # rounding of utilities of size 1 over a step of 1e-7
+        assert slope[same] == pytest.approx(trades[same, i], abs=1e-8)
+
+
+def test_utility_by_hand_and_of_an_empty_menu():
+    menu = Menu(np.array([[1.0, 0.0], [-1.0, 1.0]]), np.array([0.6, 0.1]))
+    types = np.array([[0.5, 0.5], [0.9, 0.2], [0.1, 0.8]])
+    assert menu.utility(types).tolist() == pytest.approx([0.0, 0.3, 0.6])
+    empty = Menu(np.empty((0, 2)), np.empty(0))
+    assert empty.utility(types).tolist() == [0.0, 0.0, 0.0]
+    assert choose(empty, types).tolist() == [0, 0, 0]
+
+
+def test_ties_go_to_no_trade_and_then_to_the_earlier_entry():
+    menu = Menu(np.array([[1.0], [1.0]]), np.array([0.5, 0.5]))
+    assert choose(menu, np.array([[0.5], [0.7]])).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("lam", [1.0, -0.1, float("nan")])
+def test_profit_refuses_weights_out_of_range(lam):
+    types = np.array([[0.5, 0.9]])
+    with pytest.raises(ValueError, match=r"expected a number in \[0, 1\)"):
+        profit(uniform_menu(0.5, 0.0), types, np.full(2, 0.5), lam)
+
+
+def test_profit_refuses_beliefs_that_are_not_finite():
+    types = np.array([[0.5, 0.9]])
+    with pytest.raises(ValueError, match=r"c = .*: expected finite numbers"):
+        profit(uniform_menu(0.5, 0.0), types, np.array([0.5, np.nan]), 0.0)
+
+
+def test_shapes_that_do_not_agree_are_refused():
+    with pytest.raises((ValueError, TypeCheckError)):
+        Menu(np.zeros((2, 2)), np.zeros(3))
+    with pytest.raises((ValueError, TypeCheckError)):
+        Menu(np.zeros(2), np.zeros(2))
+    menu = uniform_menu(0.5, 0.0)
+    with pytest.raises((ValueError, TypeCheckError)):
+        profit(menu, np.full((4, 2), 0.9), np.full(3, 0.5), 0.0)
+    with pytest.raises((ValueError, TypeCheckError)):
+        profit(menu, np.full((4, 3), 0.9), np.full(3, 0.5), 0.0)

@@ -152,3 +152,48 @@ def test_three_goods_are_refused():
     menu = Menu(np.ones((1, 3)), np.ones(1))
     with pytest.raises(ValueError, match="expected two goods"):
         menu_regions(menu, make("uniform", 3), 0.5, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("law", "error"),
+    [
+        (UNIFORM, 1e-12),
+        (make("beta", 2), 1e-8),
+        # Gauss points miss what is near the copula's corners and edges
+        (make("gaussian_copula", 2, correlation=0.4), 2e-4),
+    ],
+    ids=["uniform", "beta", "copula"],
+)
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 10**6), lam=st.floats(0, 0.9))
+def test_relabelling_or_reflecting_goods_changes_nothing(law, error, seed, lam):
+    menu, c = _random_menu(seed), np.array([0.3, 0.8])
+    earned = profit_exact(menu, law, c, lam)
+    swapped = Menu(menu.allocations[:, ::-1].copy(), menu.payments)
+    again = profit_exact(swapped, law, c[::-1].copy(), lam)
+    assert again == pytest.approx(earned, abs=error)
+    # x -> 1 - x: whoever bought sells, and what a unit costs is counted from 1
+    turned = Menu(-menu.allocations, menu.payments - menu.allocations.sum(axis=1))
+    again = profit_exact(turned, law, 1 - c, lam)
+    assert again == pytest.approx(earned, abs=error)
+
+
+def test_profit_of_one_good_alone_by_hand():
+    # half of the types buy at 1/2; under λ = 1/2 the belief rises to 3/4·1/2 + c/2
+    menu = Menu(np.array([[1.0, 0.0]]), np.array([0.5]))
+    regions = menu_regions(menu, UNIFORM, (0.2, 0.9), 0.5)
+    assert regions.probabilities.tolist() == pytest.approx([0.5, 0.5])
+    assert regions.means[1].tolist() == pytest.approx([0.75, 0.5])
+    assert regions.profit == pytest.approx(0.5 * (0.5 - 0.375 - 0.1))
+
+
+@pytest.mark.parametrize("c", [float("nan"), (0.5, float("inf")), (0.1, 0.2, 0.3)])
+def test_beliefs_that_do_not_fit_are_refused(c):
+    with pytest.raises(ValueError, match=r"c = .*: expected"):
+        profit_exact(uniform_menu(0.5, 0.0), UNIFORM, c, 0.0)
+
+
+@pytest.mark.parametrize("lam", [1.0, -0.1, float("nan")])
+def test_weights_out_of_range_are_refused(lam):
+    with pytest.raises(ValueError, match=r"expected a number in \[0, 1\)"):
+        profit_exact(uniform_menu(0.5, 0.0), UNIFORM, 0.5, lam)
