@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jaxtyping import TypeCheckError
 from scipy import optimize
 
 from econlib.programs import Program, SolverError, solve
@@ -123,3 +125,78 @@ def test_bad_numbers_are_refused_before_the_solver():
         Program(np.ones(1)).add_rows(np.ones((1, 2)))
     with pytest.raises(ValueError, match="no NaN"):
         Program(np.ones(1)).add_rows(np.ones((1, 1)), lower=np.nan)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_equalities_and_free_variables_agree_with_scipy(seed):
+    rng = np.random.default_rng(seed)
+    equal, below, inside = rng.normal(size=(2, 5)), rng.normal(size=(4, 5)), np.ones(5)
+    low = np.array([-np.inf, 0.0, -np.inf, -3.0, 0.5])
+    high = np.array([3.0, np.inf, np.inf, 3.0, 2.0])
+    # |x| <= 6 as rows keeps the program bounded
+    rows = np.vstack([below, np.eye(5), -np.eye(5)])
+    right = np.concatenate([below @ inside + rng.uniform(0, 1, 4), np.full(10, 6.0)])
+    cost, level = rng.normal(size=5), equal @ inside
+    program = Program(cost, low, high)
+    program.add_rows(equal, level, level)
+    program.add_rows(sp.csr_matrix(rows), upper=right)
+    found = program.solve()
+    bounds = list(zip(low, high, strict=True))
+    peer = optimize.linprog(cost, rows, right, equal, level, bounds)
+    assert found.objective == pytest.approx(peer.fun, abs=1e-7)
+    assert found.bound == pytest.approx(found.objective, abs=1e-7)
+    assert found.primal_residual < 1e-8
+    assert found.dual_residual < 1e-8
+    assert found.duals[:2] == pytest.approx(peer.eqlin.marginals, abs=1e-6)
+
+
+def test_reduced_cost_is_the_change_of_the_optimum_for_a_unit_of_the_bound():
+    cost, rows, right = _random_program(5)
+    found = solve(cost, rows, row_upper=right, upper=1.0, maximise=True)
+    for j in range(len(cost)):
+        room = 1.0 + 1e-6 * (np.arange(len(cost)) == j)
+        more = solve(cost, rows, row_upper=right, upper=room, maximise=True)
+        rise = (more.objective - found.objective) / 1e-6
+        at_upper = found.x[j] > 1 - 1e-9
+        expected = found.reduced_costs[j] if at_upper else 0.0
+        assert rise == pytest.approx(expected, abs=1e-3)
+
+
+def test_program_without_rows_sits_at_its_bounds():
+    found = Program(np.array([1.0, -2.0]), -1.0, np.array([4.0, 3.0])).solve()
+    assert found.x.tolist() == [-1.0, 3.0]
+    assert found.objective == found.bound == -7.0
+    assert len(found.duals) == 0
+
+
+def test_whole_numbers_differ_from_the_relaxation():
+    # 2x + 2y <= 3: the relaxation gives 1.5, whole numbers 1
+    rows, both = np.full((1, 2), 2.0), np.ones(2, bool)
+    relaxed = solve(np.ones(2), rows, row_upper=3.0, maximise=True)
+    whole = solve(np.ones(2), rows, row_upper=3.0, maximise=True, integer=both)
+    assert relaxed.objective == pytest.approx(1.5)
+    assert whole.objective == pytest.approx(1.0)
+    assert whole.primal_residual < 1e-9
+    assert len(whole.duals) == 0
+
+
+def test_search_out_of_time_names_the_status():
+    rng = np.random.default_rng(0)
+    with pytest.raises(SolverError, match="ime limit"):
+        solve(
+            rng.uniform(1, 2, 60),
+            rng.uniform(1, 2, (30, 60)),
+            row_upper=20.0,
+            maximise=True,
+            integer=np.ones(60, bool),
+            time_limit=0.0,
+        )
+
+
+def test_cost_must_be_one_row_of_numbers():
+    with pytest.raises((ValueError, TypeCheckError)):
+        Program(np.ones((2, 2)))
+    plain = inspect.unwrap(Program.__init__)  # without the check of types
+    with pytest.raises(ValueError, match=r"cost: shape \(2, 2\), expected \(n_vars,\)"):
+        plain(object.__new__(Program), np.ones((2, 2)))

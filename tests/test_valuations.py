@@ -154,3 +154,88 @@ def test_bad_laws_are_named(name, options, message):
 def test_no_sample_of_nothing():
     with pytest.raises(ValueError, match="n_samples = 0"):
         make("uniform", 2).sample(0)
+
+
+@pytest.mark.parametrize("law", [law for law in LAWS if law.n_items == 2])
+def test_marginal_is_the_density_with_the_other_item_summed_out(law):
+    for i, marginal in enumerate(law.marginals):
+        low, high = law.support.T
+        other = np.linspace(low[1 - i], high[1 - i], 20_001)
+        middle = (other[1:] + other[:-1]) / 2
+        for share in (0.2, 0.5, 0.7):
+            at = low[i] + share * (high[i] - low[i])
+            x = np.insert(middle[:, None], i, at, axis=1)
+            total = law.pdf(x).sum() * (other[1] - other[0])
+            # midpoint rule across a jump, and the copula's peak
+            assert total == pytest.approx(float(marginal.pdf(at)), rel=1e-3)
+
+
+@pytest.mark.parametrize("law", LAWS, ids=IDS)
+def test_quantiles_undo_the_distribution_function(law):
+    q = np.linspace(0.01, 0.99, 50)
+    for marginal in law.marginals:
+        assert marginal.cdf(marginal.ppf(q)) == pytest.approx(q, abs=1e-9)
+        ends = np.array([marginal.low, marginal.high])
+        assert marginal.cdf(ends) == pytest.approx([0, 1], abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("law", "mean", "variance"),
+    [
+        (make("uniform", 2), 0.5, 1 / 12),
+        (make("beta", 2), 0.5, 1 / 20),
+        # four standard deviations on either side are kept
+        (make("truncnorm", 2), 0.5, 0.998929 / 64),
+        (make("small_box", 2, base=(0.6, 0.6), size=0.2), 0.7, 0.04 / 12),
+    ],
+)
+def test_mean_and_variance_by_hand(law, mean, variance):
+    x = law.sample(100_000, _generator(8), torch.float64, even=True)
+    # even draws: errors of a lattice, far below the 1e-3 of independent ones
+    assert x.mean(0).tolist() == pytest.approx([mean] * 2, abs=2e-4)
+    assert x.var(0).tolist() == pytest.approx([variance] * 2, rel=2e-3)
+
+
+def test_second_item_of_the_linear_law_is_a_mixture_of_the_first():
+    w, law = 0.3, make("linear_correlation", 2, weight=0.3)
+    x = law.sample(100_000, _generator(9), torch.float64)
+    rest = (x[:, 1] - w * x[:, 0]) / (1 - w)
+    assert 0 <= rest.min()
+    assert rest.max() <= 1
+    correlation = np.corrcoef(x.T.numpy())[0, 1]
+    assert correlation == pytest.approx(w / np.hypot(w, 1 - w), abs=0.01)
+    assert abs(np.corrcoef(x[:, 0], rest)[0, 1]) < 0.01  # three standard errors
+
+
+@pytest.mark.parametrize("law", LAWS, ids=IDS)
+@pytest.mark.parametrize("even", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_draws_have_the_dtype_asked_for_and_the_generators_device(law, even, dtype):
+    for device in ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
+        generator = torch.Generator(device).manual_seed(0)
+        x = law.sample(64, generator, dtype, even=even)
+        assert (x.dtype, x.device.type) == (dtype, device)
+        assert torch.isfinite(x).all()
+
+
+def test_seeds_differ():
+    law = make("uniform", 2)
+    assert not torch.equal(law.sample(7, _generator(5)), law.sample(7, _generator(6)))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("gaussian_copulla", {}, "Did you mean 'gaussian_copula'"),
+        ("zzz", {}, r"expected one of uniform, beta, .*small_box\.$"),
+        ("gaussian_copula", {"correlation": 1.0}, "correlation = 1.0: expected -0.95"),
+        ("linear_correlation", {"weight": -0.1}, "weight = -0.1: expected 0.0 to 0.95"),
+        ("truncnorm", {"sd": 0.0}, r"sd = 0.0: expected 0.05 to 10.0"),
+        ("uniform", {"n_items": 11}, "n_items = 11: expected an integer, 1 to 10"),
+        ("small_box", {"base": (0.1, float("nan"))}, "expected finite numbers"),
+        ("small_box", {"size": -1.0}, "expected positive sides"),
+    ],
+)
+def test_further_bad_laws_are_named(name, options, message):
+    with pytest.raises(ValueError, match=message):
+        make(name, **options)
