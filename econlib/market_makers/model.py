@@ -140,7 +140,14 @@ def updated_belief(
     c: Float[np.ndarray, " n_items"],
     lam: float,
 ) -> Float[np.ndarray, "n_samples n_items"]:
-    r"""Belief after a trade, :math:`c'(x)=\lambda x+(1-\lambda)c`."""
+    r"""Belief after a trade, :math:`c'(x)=\lambda x+(1-\lambda)c`.
+
+    Raises
+    ------
+    ValueError
+        A belief that is not finite, or a weight that is not in [0, 1).
+    """
+    lam, c = check_weight(lam), check_belief(c, types.shape[1], -np.inf, np.inf)
     return lam * types + (1 - lam) * c
 
 
@@ -184,7 +191,6 @@ def profit(
     ValueError
         NaN among the types or in the belief, or a weight out of range.
     """
-    lam, c = check_weight(lam), check_belief(c, types.shape[1], -np.inf, np.inf)
     if not np.isfinite(types).all():
         raise ValueError("types: expected finite numbers, no NaN")
     full, k = menu.with_no_trade(), choose(menu, types)

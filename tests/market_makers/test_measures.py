@@ -97,14 +97,23 @@ def test_finer_cells_lower_the_bound_on_every_convex_function(n_items):
 
 
 @pytest.mark.parametrize("measure", [finite_elements, upper_measure])
-@pytest.mark.parametrize("name", ["uniform", "beta", "truncnorm", "gaussian_copula"])
-def test_affine_functions_integrate_exactly(measure, name):
+@pytest.mark.parametrize(
+    ("name", "options", "mean"),
+    [
+        ("uniform", {}, 1 / 2),
+        ("beta", {"a": 1.0, "b": 2.0}, 1 / 3),
+        ("beta", {"a": 2.0, "b": 3.0}, 2 / 5),
+        ("truncnorm", {}, 1 / 2),
+        ("gaussian_copula", {}, 1 / 2),
+    ],
+)
+def test_affine_functions_integrate_exactly(measure, name, options, mean):
     # barycentres, corners and hat functions all keep means: u = a·x - t earns
-    # (1-λ) a·(E x - c) - (a·E x - t), with E x = 1/2 for each law
+    # (1-λ) a·(E x - c) - (a·E x - t)
     a, t, c, lam = np.array([0.3, -0.8]), 0.2, np.array([0.2, 0.9]), 0.4
-    found = measure(make(name, 2), c, lam, 12)
-    mean = np.full(2, 0.5)
-    exact = (1 - lam) * a @ (mean - c) - a @ mean + t
+    found = measure(make(name, 2, **options), c, lam, 12)
+    centre = np.full(2, mean)
+    exact = (1 - lam) * a @ (centre - c) - a @ centre + t
     # normal and copula densities: what 6 Gauss points a cell and a margin of 1e-7 miss
     value = found.masses @ (found.points @ a - t)
     assert value == pytest.approx(exact, abs=1e-5)
