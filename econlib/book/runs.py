@@ -175,7 +175,7 @@ def run(
         os.replace(partial, failed)
         cell = (err.source or "").strip().splitlines() or [""]
         raise RunError(
-            f"{path.name}: cell {err.cell_index} failed, which begins "
+            f"{path.name}: cell [{err.exec_count}] failed, which begins "
             f"`{cell[0][:70]}`: {err.ename}: {err.evalue}\n"
             f"The notebook up to there: {failed}"
         ) from None
@@ -289,12 +289,13 @@ def strip(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def _running_cell(partial: Path) -> str:
-    """Name the cell that had begun and not ended, in papermill's own record."""
-    for number, cell in enumerate(read(partial).cells, 1):
-        status = cell.metadata.get("papermill", {}).get("status")
-        if status in ("running", "failed"):
-            return f"cell {number} failed, which begins `{cell.source[:70]}`"
-    return "no cell had begun"
+    """Name the last cell that had begun, by papermill's own record."""
+    code = [cell for cell in read(partial).cells if cell.cell_type == "code"]
+    begun = [c for c in code if c.metadata.get("papermill", {}).get("start_time")]
+    if not begun:
+        return "no cell had begun"
+    first = begun[-1].source.partition("\n")[0][:70]
+    return f"cell [{len(begun)}] failed, which begins `{first}`"
 
 
 def _check_output(path: Path, out: Path) -> None:

@@ -271,7 +271,7 @@ def execute(
                 n_workers=min(jobs, len(tasks)),
                 threads_per_worker=1,
                 memory_limit=0,
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",  # any free port
                 silence_logs="CRITICAL",
             )
         try:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
+
 import nbformat
 import pytest
 from click.testing import CliRunner
@@ -114,6 +120,29 @@ def test_interrupt_exits_130_and_leaves_nothing(demo, tmp_path, monkeypatch):
     stopped = _call("run", demo, "-o", tmp_path / "a.ipynb")
     assert stopped.exit_code == 130
     assert sorted(p.name for p in tmp_path.iterdir()) == ["demo"]
+
+
+def test_ctrl_c_at_a_terminal_leaves_nothing_half_written(demo, tmp_path):
+    out, begun = tmp_path / "a.ipynb", tmp_path / "begun"
+    source = f"open({str(begun)!r}, 'w').close()\nimport time\ntime.sleep(60)"
+    write(demo, work=source)
+    econlib = [sys.executable, "-c", "from econlib.book.cli import main; main()"]
+    process = subprocess.Popen(
+        [*econlib, "run", str(demo), "-o", str(out)],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    for _ in range(600):
+        if begun.exists():
+            break
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to the whole group
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert said == "stopped: only what had finished is kept\n"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["begun", "demo"]
+    assert [p.name for p in demo.parent.iterdir()] == ["01_demo.ipynb"]
 
 
 def test_in_place_refreshes_the_notebook(demo):

@@ -35,6 +35,7 @@ def _values(*given: tuple[str, str]) -> list[dict]:
 def test_grids_by_range_list_and_repetition():
     assert [v["seed"] for v in _values(("seed", "0:3"))] == [0, 1, 2]
     assert [v["seed"] for v in _values(("seed", "0:10:4"))] == [0, 4, 8]
+    assert [v["lam"] for v in _values(("lam", "0.1:0.4:0.1"))] == [0.1, 0.2, 0.3]
     lams = [v["lam"] for v in _values(("lam", "0:1:0.25"))]
     assert lams == pytest.approx([0, 0.25, 0.5, 0.75])
     assert [v["name"] for v in _values(("name", "uniform, beta"))] == [
@@ -63,6 +64,10 @@ def test_every_bad_value_of_a_grid_is_named_before_anything_runs():
     assert len(text.splitlines()) == 3
     for part in ("seed = -1", "lam = nan", "Did you mean seed?"):
         assert part in text
+    with pytest.raises(ParameterError, match="at most 100000 values"):
+        _values(("lam", "0:1:0.000000001"))
+    with pytest.raises(ParameterError, match="1000000 points: expected at most"):
+        _values(("seed", "0:1000"), ("lam", "0:1:0.001"))
     with pytest.raises(ParameterError, match="low < high"):
         _values(("seed", "5:2"))
 
