@@ -21,7 +21,7 @@ from docutils.parsers.rst import Directive
 from sphinx import addnodes
 from sphinx.application import Sphinx
 
-from econlib.book import scoreboard
+from econlib.book import scoreboard, seeds
 from econlib.book.runs import notebooks
 
 _LONGEST = 120  # characters of a measurement that the scoreboard shows
@@ -77,6 +77,7 @@ class _Computed(Directive):
         """Read the page again when a notebook, a claims file or a record changed."""
         watched = [*notebooks(self.root), *self.root.glob("data/claims/*.yml")]
         watched.append(self.root / "data" / "recorded" / "runs.json")
+        watched += self.root.glob("data/recorded/*/seeds/*/verdicts.csv")
         for path in watched:
             if path.exists():
                 self.env.note_dependency(str(path))
@@ -160,14 +161,18 @@ class RunStatus(_Computed):
         path = self.root / "data" / "recorded" / "runs.json"
         records = json.loads(path.read_text()) if path.exists() else {}
         lines, machines = [], []
+        kept = seeds.agreement(self.root)
         for notebook in notebooks(self.root):
             name = str(notebook.relative_to(self.root))
             record = records.get(name)
             docname = name.removesuffix(".ipynb")
             chapter = notebook.parent.name
             page = self.page(docname)
+            same = "–"
+            if name in kept:
+                same = f"{kept[name].n_agreeing} of {kept[name].n_points}"
             if record is None:
-                lines.append([chapter, page, "not recorded", "–", "–", "–"])
+                lines.append([chapter, page, "not recorded", "–", "–", same, "–"])
                 continue
             versions = [f"Python {record['python']}"]
             versions += [f"{k} {v}" for k, v in record["versions"].items()]
@@ -181,11 +186,12 @@ class RunStatus(_Computed):
                     f"{record['status']} {record['date']}",
                     f"{record['seconds']:.1f}",
                     f"{record['slowest_cell_seconds']:.1f}",
+                    same,
                     str(machines.index(machine) + 1),
                 ]
             )
-        header = ("Chapter", "Notebook", "Status", "Seconds", "Slowest cell", "Where")
-        table = _table(header, lines, "status", (3, 4, 5))
+        header = ("Chapter", "Notebook", "Status", "Seconds", "Slowest cell")
+        table = _table((*header, "Seeds", "Where"), lines, "status", (3, 4, 5, 6))
         where = nodes.enumerated_list(enumtype="arabic", prefix="", suffix=".")
         for machine in machines:
             where += nodes.list_item("", nodes.paragraph("", machine))
