@@ -1,0 +1,1 @@
+"""Social environment design: a commons, an income tax, votes, and the loop of them."""
