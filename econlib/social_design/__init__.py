@@ -1,1 +1,1 @@
-"""Social environment design: a commons, an income tax, votes, and the loop of them."""
+"""Votes, taxes and games: the models and solvers of social environment design."""
