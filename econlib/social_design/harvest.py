@@ -23,6 +23,7 @@ is exact where it is at most 1e-9, otherwise the answer is an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -106,7 +107,7 @@ class HarvestLite:
 
     Parameters
     ----------
-    costs : tuple of float
+    costs : sequence of float
         Cost of a unit of effort of each player, 0 or more; 1 to 9 players.
     capacity : int
         Largest stock, 1 to 400.
@@ -114,9 +115,9 @@ class HarvestLite:
         Steps of a round, 1 or more.
     regrowth : float
         Regrowth rate, [0, 1].
-    efforts : tuple of int
+    efforts : sequence of int
         Efforts that a player can choose, increasing whole numbers from 0 up.
-    brackets : tuple of float
+    brackets : sequence of float
         Lower ends of the brackets of a step's harvest, increasing from 0.
     start : int, optional
         Stock at the first step, 0 to ``capacity``; the capacity if left out.
@@ -133,12 +134,12 @@ class HarvestLite:
     [1.8, 1.6, 1.4, 1.1]
     """
 
-    costs: tuple[float, ...] = (0.1, 0.2, 0.3, 0.45)
-    capacity: int = 8
-    horizon: int = 8
-    regrowth: float = 0.5
-    efforts: tuple[int, ...] = (0, 1, 2)
-    brackets: tuple[float, ...] = (0.0, 1.0)
+    costs: Sequence[float | int] = (0.1, 0.2, 0.3, 0.45)
+    capacity: int | float = 8
+    horizon: int | float = 8
+    regrowth: float | int = 0.5
+    efforts: Sequence[int | float] = (0, 1, 2)
+    brackets: Sequence[float | int] = (0.0, 1.0)
     start: int | None = field(default=None)
 
     def __post_init__(self) -> None:

@@ -250,7 +250,7 @@ def solve_rounds(
 
 def first_best(
     welfare: Float[np.ndarray, "n_schedules *more"],
-) -> Int[np.ndarray, " *more"]:
+) -> np.ndarray | np.integer:
     """First schedule within 1e-9 of the best."""
     return (welfare >= welfare.max(axis=0) - _SAME).argmax(axis=0)
 

@@ -80,9 +80,7 @@ def check_rates(rates: object, n_brackets: int) -> np.ndarray:
     return table
 
 
-def bracket_tax(
-    rates: np.ndarray, y: np.ndarray, brackets: tuple[float, ...]
-) -> np.ndarray:
+def bracket_tax(rates: np.ndarray, y: np.ndarray, brackets: tuple) -> np.ndarray:
     """Tax of each schedule on each harvest, shape (n_schedules, *y.shape)."""
     ends = [*brackets[1:], np.inf]
     parts = [
@@ -96,8 +94,8 @@ def pay_tables(
     rates: np.ndarray,
     capacity: int,
     most_demand: int,
-    efforts: tuple[int, ...],
-    brackets: tuple[float, ...],
+    efforts: tuple,
+    brackets: tuple,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Kept and taxed harvest, shape (n_schedules, n_states, n_demands, n_efforts)."""
     stock = np.arange(capacity + 1)[:, None]
