@@ -20,7 +20,7 @@ from typing import no_type_check
 import numpy as np
 from numba import njit
 
-__all__ = ["backward", "evaluate", "logit", "stage_games"]
+__all__ = ["backward", "evaluate", "logit", "pick", "regrets_of", "stage_games"]
 
 _TIE = 1e-9
 
@@ -66,7 +66,7 @@ def _refilled(refill, values, out):
 
 @njit(cache=True)
 @no_type_check
-def _regrets(q, profiles, m, regrets):
+def regrets_of(q, profiles, m, regrets):
     """Largest unilateral gain at each profile."""
     n_profiles, n = q.shape
     for p in range(n_profiles):
@@ -87,7 +87,7 @@ def _regrets(q, profiles, m, regrets):
 
 @njit(cache=True)
 @no_type_check
-def _pick(q, regrets, mode):
+def pick(q, regrets, mode):
     """Profile by mode: 0 best and 1 worst of the least regret, 2 largest sum of all."""
     n_profiles, n = q.shape
     least = regrets[0]
@@ -134,8 +134,8 @@ def backward(kept, tax, cost, profiles, demand, refill, terminal, horizon, mode)
             _refilled(refill, now, future)
             for s in range(n_states):
                 stage_games(kept[b], tax[b], cost, profiles, demand, s, future, q)
-                _regrets(q, profiles, m, regrets)
-                p = _pick(q, regrets, mode)
+                regrets_of(q, profiles, m, regrets)
+                p = pick(q, regrets, mode)
                 policy[b, t, s] = p
                 regret[b, t, s] = regrets[p]
                 for i in range(n):
