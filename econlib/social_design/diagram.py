@@ -50,32 +50,27 @@ def draw_round(ax: Axes, log: Log, number: int = 0) -> None:
         f"voting mechanism\n$\\phi$ = {log.rule}": (6.0, 4.8),
         f"Principal\n({log.principal})": (10.6, 4.8),
         "game $\\mathcal{M}_\\theta$\nplayers answer": (10.6, 1.2),
-        "end of round": (4.2, 1.2),
+        "end of round": (1.5, 1.2),
     }
     for text, (x, y) in boxes.items():
         ax.text(x, y, text, ha="center", va="center", bbox=_BOX, fontsize=9)
     arrows = [
-        ((2.65, 4.8), (4.2, 4.8)),
-        ((7.8, 4.8), (9.45, 4.8)),
+        ((2.45, 4.8), (4.75, 4.8)),
+        ((7.25, 4.8), (9.85, 4.8)),
         ((10.6, 4.05), (10.6, 1.95)),
-        ((9.1, 1.2), (5.4, 1.2)),
-        ((3.0, 1.2), (1.5, 4.25)),
+        ((9.5, 1.2), (2.6, 1.2)),
+        ((1.5, 1.7), (1.5, 4.35)),
     ]
     for tail, head in arrows:
         ax.annotate("", xy=head, xytext=tail, arrowprops=_ARROW)
     labels = [
-        (3.4, 5.55, f"$v$ = {_list(entry.votes)}", "center"),
-        (8.6, 5.75, f"$\\sigma$ = {entry.value:.3g}\n$p$ = {entry.p:.3g}", "center"),
-        (10.4, 3.0, f"$\\theta$ = {_list(entry.rates)}", "right"),
-        (6.9, 0.35, f"$u$ = {_list(entry.realised)}", "center"),
-        (6.0, 2.1, f"$s_T$ = {entry.next_state}", "center"),
-        (
-            1.9,
-            2.6,
-            f"$s_0^{{{entry.number + 1}}}$ = {entry.next_state}",
-            "right",
-        ),
-        (6.0, 3.4, f"round {entry.number}: $s_0$ = {entry.state}", "center"),
+        (3.6, 5.45, f"$v$ = {_list(entry.votes)}", "center"),
+        (8.55, 5.55, f"$\\sigma$ = {entry.value:.3g}\n$p$ = {entry.p:.3g}", "center"),
+        (10.4, 2.8, f"$\\theta$ = {_list(entry.rates)}", "right"),
+        (6.0, 1.55, f"$u$ = {_list(entry.realised)}", "center"),
+        (6.0, 0.8, f"$s_T$ = {entry.next_state}", "center"),
+        (1.7, 3.0, f"next round: $s_0$ = {entry.next_state}", "left"),
+        (10.4, 3.4, f"$s_0$ = {entry.state}", "right"),
     ]
     for x, y, text, side in labels:
         ax.text(x, y, text, ha=side, va="center", fontsize=9, color="#222222")

@@ -24,7 +24,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -54,6 +54,7 @@ class Outcome:
     regret: Float[np.ndarray, " n_schedules"]
 
 
+@runtime_checkable
 class Society(Protocol):
     """What the loop needs to know of an economy.
 
