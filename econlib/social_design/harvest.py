@@ -38,11 +38,12 @@ from econlib.social_design.schedules import (
     refill_law,
 )
 
-__all__ = ["EXACT", "HarvestLite", "Play", "Response"]
+__all__ = ["EXACT", "MOST_CELLS", "HarvestLite", "Play", "Response"]
 
 #: A schedule whose regret is at most this is exact.
 EXACT = 1e-9
-_MOST_CELLS = 4_000_000  # states times profiles
+#: States times profiles up to which the commons is solved exactly.
+MOST_CELLS = 4_000_000
 _MOST_BYTES = 2**30  # of a policy
 _MODES = {"best": 0, "worst": 1, "planner": 2}
 
@@ -108,7 +109,8 @@ class HarvestLite:
     Parameters
     ----------
     costs : sequence of float
-        Cost of a unit of effort of each player, 0 or more; 1 to 9 players.
+        Cost of a unit of effort of each player, 0 or more; 1 to 256 players, of whom
+        about ten can be solved exactly.
     capacity : int
         Largest stock, 1 to 400.
     horizon : int
@@ -125,7 +127,7 @@ class HarvestLite:
     Raises
     ------
     ValueError
-        A parameter out of range, all of them named; or a game that does not fit.
+        A parameter out of range; all of them are named.
 
     Examples
     --------
@@ -151,8 +153,8 @@ class HarvestLite:
 
     def _faults(self):
         k, a, cuts = self.costs, self.efforts, self.brackets
-        if not k or not all(np.isfinite(x) and x >= 0 for x in k):
-            yield f"costs = {k}: expected one number of 0 or more a player"
+        if not 1 <= len(k) <= 256 or not all(np.isfinite(x) and x >= 0 for x in k):
+            yield f"costs = {k}: expected 1 to 256 numbers of 0 or more"
         for name, low, high in (("capacity", 1, 400), ("horizon", 1, 10**9)):
             x = getattr(self, name)
             if isinstance(x, bool) or not isinstance(x, int | np.integer):
@@ -168,13 +170,6 @@ class HarvestLite:
             yield f"brackets = {cuts}: expected increasing numbers from 0"
         if self.start is not None and not 0 <= self.start <= self.capacity:
             yield f"start = {self.start}: expected 0 to the capacity {self.capacity}"
-        cells = (self.capacity + 1) * len(a) ** len(k)
-        if cells > _MOST_CELLS:
-            yield (
-                f"costs: {len(k)} players with {len(a)} efforts on {self.capacity + 1} "
-                f"stocks make {cells:.3g} stage payoffs, more than {_MOST_CELLS:.3g}. "
-                "Try fewer players, or econlib.social_design.crowd for equal ones"
-            )
 
     @property
     def n_players(self) -> int:
@@ -188,8 +183,20 @@ class HarvestLite:
 
     @cached_property
     def profiles(self) -> np.ndarray:
-        """Index of each player's effort, shape (n_profiles, n_players)."""
-        m, n = len(self.efforts), self.n_players
+        """Index of each player's effort, shape (n_profiles, n_players).
+
+        Raises
+        ------
+        ValueError
+            More than 4 million stage payoffs: the exact solution stops here.
+        """
+        m, n, states = len(self.efforts), self.n_players, self.capacity + 1
+        if states * m**n > MOST_CELLS:
+            raise ValueError(
+                f"costs: {n} players with {m} efforts on {states} stocks make "
+                f"{states * m**n:.3g} stage payoffs, more than {MOST_CELLS:.3g}. Try "
+                "fewer players, or econlib.social_design.crowd"
+            )
         return np.indices((m,) * n).reshape(n, -1).T.astype(np.int64).copy()
 
     @cached_property

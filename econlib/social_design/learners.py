@@ -44,6 +44,9 @@ class QEnsemble:
         Rounds side by side in an update, 1 or more.
     updates : int
         Updates of each schedule over which exploration and step size fall, 1 or more.
+    anneal : float
+        Share of these over which taxes rise from a tenth to their full size, [0, 1];
+        the official code takes 0.02.
 
     Attributes
     ----------
@@ -63,6 +66,7 @@ class QEnsemble:
     seed: int = 0
     envs: int = 8
     updates: int = 6000
+    anneal: float = 0.0
     table: np.ndarray = field(init=False, repr=False)
     done: np.ndarray = field(init=False, repr=False)
 
@@ -70,6 +74,8 @@ class QEnsemble:
         for name in ("envs", "updates"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} = {getattr(self, name)}: expected 1 or more")
+        if not 0 <= self.anneal <= 1:
+            raise ValueError(f"anneal = {self.anneal}: expected a number in [0, 1]")
         game, self.rates = self.game, self.game.check_rates(self.rates)
         self.table = np.zeros(
             (
@@ -115,6 +121,7 @@ class QEnsemble:
             times,
             self.envs,
             self.updates,
+            self.anneal,
             self.game.s0,
             self._rng,
         )
@@ -150,6 +157,7 @@ def _learn(
     times,
     envs,
     planned,
+    anneal,
     start,
     rng,
 ):
@@ -165,6 +173,9 @@ def _learn(
             share = min(1.0, done[b] / planned)
             explore = max(0.02, 0.5 * (1.0 - share / 0.8))
             step = (0.2 * (1.0 - share) + 0.01) * 2.0 / envs
+            size = 1.0
+            if share < anneal:
+                size = 0.1 + 0.9 * share / anneal
             for e in range(envs):
                 s = start
                 for t in range(horizon):
@@ -185,7 +196,8 @@ def _learn(
                         pot += tax[b, s, d, taken[e, t, i]]
                     for i in range(n):
                         a = taken[e, t, i]
-                        paid[e, t, i] = kept[b, s, d, a] + pot / n - cost[i, a]
+                        back = size * pot / n + (1.0 - size) * tax[b, s, d, a]
+                        paid[e, t, i] = kept[b, s, d, a] + back - cost[i, a]
                         if u == times - 1:
                             earned[k, i] += paid[e, t, i] / envs
                     left = s - min(d, s)

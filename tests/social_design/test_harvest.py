@@ -293,7 +293,7 @@ def test_a_terminal_value_stops_a_last_grab():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"costs": (0.1, -0.2)}, r"costs = .*: expected one number of 0 or more"),
+        ({"costs": (0.1, -0.2)}, r"costs = .*: expected 1 to 256 numbers of 0 or more"),
         ({"costs": ()}, "costs = "),
         ({"regrowth": 1.5}, r"regrowth = 1.5: expected a number in \[0, 1\]"),
         ({"capacity": 0}, "capacity = 0: expected 1 to 400"),
@@ -303,7 +303,7 @@ def test_a_terminal_value_stops_a_last_grab():
         ({"efforts": (2, 1)}, "efforts = .*increasing"),
         ({"brackets": (0.5, 1.0)}, "brackets = .*from 0"),
         ({"start": 9}, "start = 9: expected 0 to the capacity 8"),
-        ({"costs": (0.1,) * 13}, "stage payoffs, more than"),
+        ({"costs": (0.1,) * 257}, "costs = "),
         ({"regrowth": -1.0, "capacity": 0}, "capacity.*; regrowth"),
     ],
 )
@@ -324,6 +324,11 @@ def test_bad_economies_are_refused(change, message):
 def test_bad_schedules_are_refused(rates, message):
     with pytest.raises(ValueError, match=message):
         BASE.solve(np.array(rates))
+
+
+def test_a_society_that_does_not_fit_is_refused_when_it_is_solved():
+    with pytest.raises(ValueError, match=r"13 players .* stage payoffs, more than"):
+        HarvestLite((0.1,) * 13).solve(GRID[:1])
 
 
 def test_a_horizon_that_does_not_fit_is_refused():
