@@ -1,0 +1,1 @@
+"""Votes, taxes and games: the models and solvers of social environment design."""
