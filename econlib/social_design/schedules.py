@@ -57,7 +57,9 @@ def refill_law(capacity: int, regrowth: float) -> np.ndarray:
     law = np.zeros((capacity + 1, capacity + 1))
     for left in range(capacity + 1):
         born = np.arange(capacity - left + 1)
-        law[left, left:] = binom.pmf(born, capacity - left, regrowth * left / capacity)
+        rate = regrowth * left / capacity
+        rate = rate if rate > 1e-100 else 0.0  # where the mass function overflows
+        law[left, left:] = binom.pmf(born, capacity - left, rate)
     return law
 
 
