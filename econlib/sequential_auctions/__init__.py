@@ -1,0 +1,1 @@
+"""Sequential combinatorial auctions: the models and exact solvers of that chapter."""
