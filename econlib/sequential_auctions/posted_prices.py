@@ -133,6 +133,7 @@ def best_order(laws: Sequence[object]) -> tuple[tuple[int, ...], float]:
 
 
 def check_laws(laws: Sequence[object]) -> None:
+    """ValueError where laws cannot be priced: see :func:`posted_prices`."""
     if len(laws) == 0:
         raise ValueError("laws: no buyer, expected one law or more")
     for law in laws:

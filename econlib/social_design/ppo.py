@@ -135,7 +135,7 @@ def train_ppo(
     Returns
     -------
     PPOResult
-        Play to be judged by :meth:`HarvestLite.evaluate`, and the history.
+        Play to be judged by ``HarvestLite.evaluate``, and the history.
 
     Raises
     ------

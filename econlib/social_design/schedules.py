@@ -83,7 +83,7 @@ def check_rates(rates: object, n_brackets: int) -> np.ndarray:
 
 
 def bracket_tax(rates: np.ndarray, y: np.ndarray, brackets: tuple) -> np.ndarray:
-    """Tax of each schedule on each harvest, shape (n_schedules, *y.shape)."""
+    """Tax of each schedule on each harvest, shape (n_schedules, ...)."""
     ends = [*brackets[1:], np.inf]
     parts = [
         np.clip(y - low, 0.0, high - low)

@@ -36,7 +36,7 @@ class Commons:
     step : float
         Distance of neighbouring rates on the menu, 1 over a whole number.
     select : "best", "worst" or ("qre", noise)
-        Players' selection, as in :meth:`HarvestLite.solve`.
+        Players' selection, as in ``HarvestLite.solve``.
     """
 
     game: HarvestLite
