@@ -1,0 +1,1 @@
+"""Easy as ABCs: Boltzmann Q-learning and counterfactual regret minimisation in one."""
