@@ -193,7 +193,9 @@ def solve(
         rows.append((tables.count.copy(), score(tables)))
         if small:
             kept.append(average_policy(tables))
-            greedy.append(np.where(_legal(tables), tables.table[:, :, 0], -np.inf).argmax(axis=1))
+            greedy.append(
+                np.where(_legal(tables), tables.table[:, :, 0], -np.inf).argmax(axis=1)
+            )
     counts = np.array([c for c, _ in rows])
     return Trace(
         method=method,
@@ -249,9 +251,7 @@ def _check(
             f"does not end in {env.name}"
         )
     if method == "es" and env.n_bins:
-        raise ValueError(
-            f"method = 'es': external sampling does not end in {env.name}"
-        )
+        raise ValueError(f"method = 'es': external sampling does not end in {env.name}")
     shape = (len(env.n_actions), int(env.n_actions.max()))
     if detector == "oracle" and np.shape(stationary) != shape:
         raise ValueError(

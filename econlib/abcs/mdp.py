@@ -140,16 +140,20 @@ def value_iteration(
     Values
         ``converged`` says whether the last change was within the tolerance.
     """
+    if tolerance <= 0 or max_steps < 1:
+        raise ValueError(
+            f"tolerance = {tolerance}, max_steps = {max_steps}: expected a positive "
+            "number, an integer of 1 or more"
+        )
     v = np.zeros(mdp.n_states)
-    residual, step = np.inf, 0
-    for step in range(1, max_steps + 1):
+    residual, n_steps = np.inf, 0
+    while residual > tolerance and n_steps < max_steps:
+        n_steps += 1
         q = _backup(mdp, v)
         new = q.max(axis=1)
         residual = float(np.abs(new - v).max())
         v = new
-        if residual <= tolerance:
-            break
-    return Values(v, q, float(mdp.start @ v), step, residual, residual <= tolerance)
+    return Values(v, q, float(mdp.start @ v), n_steps, residual, residual <= tolerance)
 
 
 def finite_horizon(mdp: Mdp, n_steps: int) -> float:

@@ -273,7 +273,7 @@ def cartpole_bins(stack, d, k, n_bins):
     s = 0
     for j in range(4):
         limit = BINS[j]
-        b = int(math.floor((stack[d, k, 2 + j] + limit) / (2 * limit) * n_bins))
+        b = math.floor((stack[d, k, 2 + j] + limit) / (2 * limit) * n_bins)
         s = s * n_bins + min(max(b, 0), n_bins - 1)
     return s
 

@@ -11,9 +11,9 @@ reward :math:`r`:
    \sigma_c,\pi_{-i},
 
 the sum being over all such :math:`g` below :math:`(s,a)`.  The pair is *child
-stationary* for every policy if that law is the same for all of them.  The law is a ratio
-of polynomials in :math:`\pi_{-i}`: if it is the same for a few policies drawn at random,
-it is the same for all, with probability one.
+stationary* for every policy if that law is the same for all of them.  The law is a
+ratio of polynomials in :math:`\pi_{-i}`: if it is the same for a few policies drawn at
+random, it is the same for all, with probability one.
 """
 
 from __future__ import annotations
@@ -52,9 +52,7 @@ class Children:
 
     def laws(
         self, policy: Float[np.ndarray, "n_infosets n_actions"]
-    ) -> tuple[
-        Int[np.ndarray, " n_laws"], Int[np.ndarray, " n_laws"], np.ndarray
-    ]:
+    ) -> tuple[Int[np.ndarray, " n_laws"], Int[np.ndarray, " n_laws"], np.ndarray]:
         """Pair, label and probability of all labels, in the order of pair and label.
 
         Where the other player never lets a pair be reached, its law is not a number.

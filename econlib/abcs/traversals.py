@@ -276,7 +276,10 @@ def _walk(g, rng, method, player, node):
 @no_type_check
 def _begin(g, rng, method, player):
     """Put the start of an episode on the stack; its depth, -1 where it is over."""
-    here, depth = g.stack.shape[1] - 1, g.n_actions[0] * 0  # no literal: one compilation
+    here, depth = (
+        g.stack.shape[1] - 1,
+        g.n_actions[0] * 0,
+    )  # no literal: one compilation
     mode = g.rules[MODE + player]
     for k in range(7):
         g.stack[0, here, k] = 0.0
@@ -327,7 +330,9 @@ def _step(g, rng, method, player, d, a):
                 reward = 0.0
             g.count[FELL] = 1
             over = True
-        over = over or rng.random() < g.rules[TERM] or g.stack[d, a, 6] >= g.rules[LIMIT]
+        over = (
+            over or rng.random() < g.rules[TERM] or g.stack[d, a, 6] >= g.rules[LIMIT]
+        )
         if over and g.rules[MODE + 1] == TREE:  # a fresh hand follows
             node = _walk(g, rng, method, player, g.n_actions[0] * 0)
             g.stack[d, a, 0], g.stack[d, a, 1] = TREE, node
