@@ -8,13 +8,13 @@ At each iteration player :math:`i` sees the counterfactual values
    v(s)=\sum_a\pi(a\mid s)\,w(s,a),\qquad w(s,a)=g(s,a)+\sum_{s'\ \text{below}}v(s'),
 
 adds :math:`w(s,a)-v(s)` to the regrets :math:`R(s,a)`, and plays
-:math:`\pi\propto R^+` {cite:p}`zinkevich2007regret`.
+:math:`\pi\propto R^+` :cite:p:`zinkevich2007regret`.
 
 - ``cfr``: plain regrets, players in turn, average policy with equal weights;
 - ``cfr+``: regrets are cut at zero, the average weighs iteration :math:`t` by
-  :math:`t` {cite:p}`tammelin2014solving`;
+  :math:`t` :cite:p:`tammelin2014solving`;
 - ``pcfr+``: the same with the last instantaneous regret as a prediction of the next,
-  :math:`\pi\propto[R+m]^+`, and weights :math:`t^2` {cite:p}`farina2021faster`.
+  :math:`\pi\propto[R+m]^+`, and weights :math:`t^2` :cite:p:`farina2021faster`.
 """
 
 from __future__ import annotations

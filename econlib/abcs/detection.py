@@ -21,7 +21,7 @@ best law in hindsight, so that
    {\sup_p\prod_{\text{repeats }r\le t}p(c_r)},\qquad
    q^\lambda_r(k)\propto\tfrac12+\sum_{r'<r}\lambda^{r-r'-1}1\{c_{r'}=k\},
 
-is an e-process (universal inference, {cite:p}`wasserman2020universal`): at any time
+is an e-process (universal inference, :cite:p:`wasserman2020universal`): at any time
 :math:`\mathbb P(\exists t:E_t\ge1/\alpha)\le\alpha`.  Here :math:`q^\lambda` gives
 weight :math:`\tfrac12` to a label not seen before, and such an event counts as certain
 under the null.

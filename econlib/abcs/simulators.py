@@ -2,7 +2,7 @@ r"""One simulator for compiled code: a game tree, a decision process, Cartpole, 
 
 A state is seven numbers, ``[mode, node, x, x', θ, θ', t]``: the mode says which part
 of the environment is on, ``node`` is a history of the tree or a state of the table,
-and the rest is Cartpole's.  :func:`step` takes an action of the traverser and lets
+and the rest is Cartpole's.  A step takes an action of the traverser and lets
 chance and the other player move until the traverser acts again or the episode ends.
 Its label names the child for the stationarity test: the next hidden state, or the
 reward where the episode ended.
