@@ -20,12 +20,8 @@ from econlib.abcs.detection import critical_values
 from econlib.abcs.mdp import policy_value
 from econlib.abcs.sequence_form import exploitability, sequence_form
 from econlib.abcs.simulators import SIDE, Environment, cartpole_scores
-from econlib.abcs.traversals import (
-    COUNTERS,
-    Tables,
-    advance,
-    make_tables,
-)
+from econlib.abcs.tables import COUNTERS, Tables, make_tables
+from econlib.abcs.traversals import advance
 
 __all__ = ["Trace", "average_policy", "cartpole_policy", "solve"]
 
