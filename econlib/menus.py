@@ -130,38 +130,66 @@ class MenuNet(nn.Module):
     def revive(
         self,
         types: Float[Tensor, "n_menus n_samples n_items"],
+        costs: Float[Tensor, "n_menus n_samples n_items"],
         generator: torch.Generator | None = None,
+        n_proposals: int = 64,
     ) -> Int[Tensor, " n_menus"]:
         """Give each entry that no type takes a new trade, so that it can learn again.
 
-        The new allocation is random; the payment leaves one random type of the sample
-        as well off as it is, within the range in which payments start.
+        Of some proposals the one that adds most profit to the menu as it stands, types
+        choosing hard.  The allocation of every other proposal is random, of the rest
+        midway between those that two random types take, which is where a region that
+        closed can open again.  The payment leaves one random type as well off as it is,
+        within the range in which payments start.
 
         Parameters
         ----------
         types : Tensor, shape (n_menus, n_samples, n_items)
             A sample of types.
+        costs : Tensor, shape (n_menus, n_samples, n_items)
+            What a unit of each item costs the one who offers it, if sold to that type.
         generator : torch.Generator, optional
             Source of the new trades.
+        n_proposals : int
+            Proposals for each idle entry, 1 or more.
 
         Returns
         -------
         Tensor, shape (n_menus,)
             Entries of each menu that were given a new trade.
         """
-        utilities = self(types)
-        best, chosen = utilities.max(dim=-1)
-        taken = torch.zeros_like(utilities[:, 0], dtype=torch.bool)
+        if n_proposals < 1:
+            raise ValueError(f"n_proposals = {n_proposals}: expected 1 or more")
+        a, t = self.menu()
+        best, chosen = self(types).max(dim=-1)
+        taken = torch.zeros_like(t, dtype=torch.bool)
         idle = ~taken.scatter_(1, chosen, True)[:, 1:]
+        bought = torch.take_along_dim(a, chosen[..., None], dim=1)
+        profit = t.gather(1, chosen) - (bought * costs).sum(-1)
         kw = {"generator": generator, "device": types.device}
-        logits = 6 * torch.rand(self.logits.shape, **kw) - 3
-        some = torch.randint(types.shape[1], idle.shape, **kw)
-        x = torch.take_along_dim(types, some[..., None], dim=1)
-        a = self.low + (self.high - self.low) * torch.sigmoid(logits)
-        margin = (a * (x - self.worth[:, None])).sum(-1) - best.gather(1, some)
-        depths = (1 - margin / reach(a, self.room)) / self.depth[:, None]
-        self.logits[idle] = logits[idle]
-        self.depths[idle] = depths.clamp(0, 1)[idle]
+        most = torch.full_like(self.depths, -torch.inf)
+        for trial in range(n_proposals):
+            logits = 6 * torch.rand(self.logits.shape, **kw) - 3
+            if trial % 2:
+                two = torch.randint(types.shape[1], (2, *idle.shape), **kw)
+                held = torch.take_along_dim(bought[None], two[..., None], dim=2)
+                share = (held.mean(dim=0) - self.low) / (self.high - self.low)
+                logits = torch.logit(share, 0.02)
+            some = torch.randint(types.shape[1], idle.shape, **kw)
+            x = torch.take_along_dim(types, some[..., None], dim=1)
+            a = self.low + (self.high - self.low) * torch.sigmoid(logits)
+            margin = (a * (x - self.worth[:, None])).sum(-1) - best.gather(1, some)
+            depths = 1 - margin / reach(a, self.room).clamp(min=1e-6)
+            depths = (depths / self.depth[:, None]).clamp(0, 1)
+            t = (a * self.worth[:, None]).sum(-1)
+            t = t + reach(a, self.room) * (1 - self.depth[:, None] * depths)
+            takes = types @ a.transpose(1, 2) - t[:, None] > best[..., None]
+            sold = t[:, None] - costs @ a.transpose(1, 2) - profit[..., None]
+            gain = torch.where(takes, sold, 0).mean(dim=1)
+            better = idle & (gain > most)
+            most = torch.where(better, gain, most)
+            self.logits[better] = logits[better]
+            self.depths[better] = depths[better]
         return idle.sum(dim=1)
 
 

@@ -83,21 +83,40 @@ def test_sellers_menu_never_buys():
     assert float(a.detach().min()) >= 0
 
 
-def test_revival_moves_idle_entries_alone_and_gives_them_takers():
+def test_revival_moves_idle_entries_alone():
     net = _net(40)
     with torch.no_grad():
         net.depths[:, 20:] = -3.0  # far too dear: nobody takes these
     types = torch.rand(2, 4000, 2, generator=_generator(2))
     taken = [set(row.tolist()) - {0} for row in hard_choice(net(types))]
     before = [p.detach().clone() for p in net.parameters()]
-    moved = net.revive(types, _generator(3))
+    moved = net.revive(types, torch.full_like(types, 0.5), _generator(3))
     assert moved.tolist() == [40 - len(row) for row in taken]
     for m, row in enumerate(taken):
         kept = torch.tensor(sorted(row)) - 1
         for old, new in zip(before, net.parameters(), strict=True):
             assert torch.equal(old[m][kept], new.detach()[m][kept])
-    now = [set(row.tolist()) - {0} for row in hard_choice(net(types))]
-    assert all(len(after) > len(row) for after, row in zip(now, taken, strict=True))
+
+
+def test_revival_of_an_empty_menu_earns():
+    net = _net(1)
+    types = torch.rand(2, 4000, 2, generator=_generator(2))
+    costs = net.worth[:, None].expand_as(types)
+    with torch.no_grad():
+        net.depths[:] = -3.0
+        assert (hard_choice(net(types)) == 0).all()
+        assert net.revive(types, costs, _generator(3)).tolist() == [1, 1]
+        a, t = net.menu()
+        takes = hard_choice(net(types)) == 1
+        profit = t[:, 1] - (a[:, 1] * net.worth).sum(-1)
+    assert takes.float().mean() > 0.05
+    assert (profit > 0).all()
+
+
+def test_revival_refuses_no_proposals():
+    net, types = _net(1), torch.rand(2, 10, 2)
+    with pytest.raises(ValueError, match="n_proposals = 0"):
+        net.revive(types, types, n_proposals=0)
 
 
 def test_conditional_menus_are_menus_of_their_context():

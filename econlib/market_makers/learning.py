@@ -34,7 +34,7 @@ __all__ = [
 
 
 #: Parts of the steps after which entries that nobody takes get a new trade.
-_REVIVALS = (0.1, 0.2, 0.3, 0.4)
+_REVIVALS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 _LEAST_SCALE = 0.05  # of utilities, where λ is near 1
 
 
@@ -153,11 +153,11 @@ def train_menus(
     def loss(step: int) -> Tensor:
         drawn = torch.stack([law.sample(batch, rng, even=True) for law in unique])
         x = drawn[which.to(place)]
+        belief = λ[:, None, None] * x + own
         if step in revivals:
-            net.revive(x, rng)
+            net.revive(x, belief, rng)
         a, t = net.menu()
         utilities = torch.baddbmm(-t[:, None], x, a.transpose(1, 2)) / scale
-        belief = λ[:, None, None] * x + own
         τ = first * (last / first) ** (step / n_steps)
         return (menu_loss(utilities, a, t, belief, τ) / scale[:, 0, 0]).mean()
 
