@@ -366,7 +366,7 @@ def strategyproof_census(n: int, m: int) -> StrategyProofCensus:
     ----------
     n, m : int
         Voters and alternatives, 1 or more; at most 1500 profiles, and as many rules
-        as ``MOST_RULES``: (5, 2), (4, 3), (2, 4) are within.
+        as :data:`MOST_RULES`: (5, 2), (4, 3), (2, 4) are within.
 
     Returns
     -------

@@ -101,6 +101,7 @@ def test_rules_are_anonymous_unanimous_and_keep_leading_dimensions():
             assert rule(reports) == pytest.approx(rule(mixed))
             assert rule(reports).shape == (4, 6)
             assert rule(reports[1, 2]) == rule(reports)[1, 2]
+            assert isinstance(rule(reports[1, 2]), float)
             assert rule(same) == pytest.approx(same[..., 0])
 
 
