@@ -2,7 +2,7 @@ r"""Long runs of the players' learners, kept as JSON.
 
 ``python -m econlib.social_design.record`` trains tabular players on all 121 schedules
 with 50 000 updates, and the shared network on seven schedules with the official
-hyperparameters and 5000 updates, about half an hour on one core, and writes
+hyperparameters and 1500 updates, about a quarter of an hour on one core, and writes
 ``data/recorded/social_design/learned_<part>.json``; names of parts after it run those
 only.  What was learnt is judged by exact expectation.
 """
@@ -40,7 +40,7 @@ SEVEN = (
     (0.5, 0.5),
 )
 #: Updates and seeds of each part.
-PARTS = {"q": (50_000, (0, 1, 2)), "ppo": (5000, (0,))}
+PARTS = {"q": (50_000, (0, 1, 2)), "ppo": (1500, (0,))}
 
 
 def run(
