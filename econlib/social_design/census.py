@@ -411,9 +411,10 @@ def _truthful(ballots: np.ndarray, rows: np.ndarray) -> Iterator[list[int]]:
                     yield [-(truth * m + b + 1), -(lie * m + a + 1)]
 
 
-def _models(clauses: Iterator[list[int]], n_rows: int, m: int) -> list[tuple[int, ...]]:
+def _models(
+    clauses: Iterator[list[int]], n_rows: int, m: int
+) -> Iterator[tuple[int, ...]]:
     """All ways to pick one of m in each row under the clauses."""
-    found = []
     with Solver(name="glucose4") as solver:
         for row in range(n_rows):
             picks = [row * m + a + 1 for a in range(m)]
@@ -424,9 +425,8 @@ def _models(clauses: Iterator[list[int]], n_rows: int, m: int) -> list[tuple[int
             solver.add_clause(clause)
         while solver.solve():
             picked = [v for v in solver.get_model()[: n_rows * m] if v > 0]
-            found.append(tuple((v - 1) % m for v in picked))
+            yield tuple((v - 1) % m for v in picked)
             solver.add_clause([-v for v in picked])
-    return found
 
 
 @dataclass(frozen=True)
