@@ -33,7 +33,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from econlib.social_design.census import MOST_RULES, _models
+from econlib.social_design.impossibility import MOST_RULES, models
 from econlib.social_design.rounds import first_best
 from econlib.social_design.voting import check_reports
 from econlib.social_design.welfare import power_mean, sigma_to_p
@@ -323,7 +323,8 @@ def anonymous_census(
     Raises
     ------
     ValueError
-        No voter, too many multisets, or more rules than :data:`census.MOST_RULES`.
+        No voter, too many multisets, or more rules than
+        :data:`impossibility.MOST_RULES`.
 
     Examples
     --------
@@ -348,7 +349,7 @@ def anonymous_census(
             for a, b in itertools.permutations(range(m), 2):
                 if types[truth, a] > types[truth, b] + _GAIN:
                     clauses.append([-(at[truth] * m + b + 1), -(at[lie] * m + a + 1)])
-    listed = _models(iter(clauses), len(profiles), m)
+    listed = models(iter(clauses), len(profiles), m)
     found = list(itertools.islice(listed, MOST_RULES + 1))
     if len(found) > MOST_RULES:
         raise ValueError(

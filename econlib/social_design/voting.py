@@ -40,7 +40,7 @@ __all__ = [
     "ORDINAL",
     "SCALAR",
     "borda",
-    "bracket_tax",
+    "apple_tax",
     "copeland",
     "dictatorship",
     "irv",
@@ -277,7 +277,7 @@ def vote_schedule(sigma: object) -> Float[np.ndarray, "*n_samples 3"]:
     return np.stack([b / 2, b, np.minimum(1.0, 1.5 * b)], axis=-1)
 
 
-def bracket_tax(
+def apple_tax(
     units: object,
     rates: object,
     starts: tuple[int, ...] = (1, 11, 21),
@@ -310,7 +310,7 @@ def bracket_tax(
 
     Examples
     --------
-    >>> float(bracket_tax(11, (0.1, 0.25, 0.37)))
+    >>> float(apple_tax(11, (0.1, 0.25, 0.37)))
     1.25
     """
     n = np.asarray(units, dtype=float)
