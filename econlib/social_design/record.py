@@ -1,8 +1,8 @@
 r"""Long runs of the players' learners, kept as JSON.
 
-``python -m econlib.social_design.record`` trains tabular players on seven schedules with
-50 000 updates and ten seeds, and the shared network on the same ones with the official
-hyperparameters and 400 updates, a few minutes on one core, and writes
+``python -m econlib.social_design.record`` trains tabular players on seven schedules
+with 50 000 updates and ten seeds, and the shared network on the same ones with the
+official hyperparameters and 400 updates, a few minutes on one core, and writes
 ``data/recorded/social_design/learned_<part>.json``; names of parts after it run those
 only.  What was learnt is judged by exact expectation.
 """
