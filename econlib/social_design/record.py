@@ -1,8 +1,8 @@
 r"""Long runs of the players' learners, kept as JSON.
 
-``python -m econlib.social_design.record`` trains tabular players on all 121 schedules
-with 50 000 updates, and the shared network on seven schedules with the official
-hyperparameters and 1500 updates, about a quarter of an hour on one core, and writes
+``python -m econlib.social_design.record`` trains tabular players on seven schedules
+with 50 000 updates and ten seeds, and the shared network on the same ones with the
+official hyperparameters and 400 updates, a few minutes on one core, and writes
 ``data/recorded/social_design/learned_<part>.json``; names of parts after it run those
 only.  What was learnt is judged by exact expectation.
 """
@@ -23,7 +23,6 @@ import numpy as np
 from econlib.social_design.harvest import HarvestLite, Play
 from econlib.social_design.learners import QEnsemble
 from econlib.social_design.ppo import train_ppo
-from econlib.social_design.schedules import rate_grid
 
 __all__ = ["FOLDER", "PARTS", "SEVEN", "load", "record", "run"]
 
@@ -40,7 +39,7 @@ SEVEN = (
     (0.5, 0.5),
 )
 #: Updates and seeds of each part.
-PARTS = {"q": (50_000, (0, 1, 2)), "ppo": (1500, (0,))}
+PARTS = {"q": (50_000, tuple(range(10))), "ppo": (400, (0,))}
 
 
 def run(
@@ -51,9 +50,9 @@ def run(
     Parameters
     ----------
     part : {"q", "ppo"}
-        Tables on all 121 schedules, or the shared network on seven.
+        Tables, or the shared network; both on seven schedules.
     updates, seeds : int, tuple of int, optional
-        In place of those of :data:`PARTS`.
+        In place of those of the recorded run.
 
     Returns
     -------
@@ -70,7 +69,7 @@ def run(
     updates = PARTS[part][0] if updates is None else updates
     seeds = PARTS[part][1] if seeds is None else seeds
     game = HarvestLite()
-    rates = rate_grid() if part == "q" else np.array(SEVEN)
+    rates = np.array(SEVEN)
     exact = game.solve(rates)
     start, runs = time.perf_counter(), []
     for seed in seeds:
