@@ -39,8 +39,8 @@ from econlib.social_design.ballots import (
 __all__ = [
     "ORDINAL",
     "SCALAR",
-    "borda",
     "apple_tax",
+    "borda",
     "copeland",
     "dictatorship",
     "irv",
