@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["DETECTORS", "METHODS", "OFFICIAL", "Config"]
+__all__ = ["CORRECTIONS", "DETECTORS", "METHODS", "OFFICIAL", "Config"]
 
 #: Methods by name; the number is the code in compiled traversals.
 METHODS = {"abcs": 0, "max_cfr": 1, "es": 2, "os": 3, "bql": 4}
 
 #: How a pair (infostate, action) is judged; the first three are fixed tables.
 DETECTORS = ("oracle", "always", "never", "chi2", "sequential")
+
+#: When the target of a nonstationary pair is corrected: never, at its first update in
+#: an iteration (the algorithm), or at every update.
+CORRECTIONS = ("none", "first", "every")
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class Config:
     min_samples : int
         Labels below which a pair counts as stationary by default, 2 or more.
     buffer : int
-        Labels kept for each pair, the oldest dropped, ``min_samples`` or more.
+        Labels kept for each pair, the oldest dropped, ``min_samples`` to 2048.
     cache_clear : float
         Probability that verdicts are forgotten at the start of an iteration, [0, 1].
     temperature : float
@@ -60,7 +64,11 @@ class Config:
         rules = [
             ("alpha", 0 < self.alpha < 1, "a number in (0, 1)"),
             ("min_samples", self.min_samples >= 2, "an integer, 2 or more"),
-            ("buffer", self.buffer >= self.min_samples, "min_samples or more"),
+            (
+                "buffer",
+                self.min_samples <= self.buffer <= 2048,  # half of the hash table
+                "an integer, min_samples to 2048",
+            ),
             ("cache_clear", 0 <= self.cache_clear <= 1, "a number in [0, 1]"),
             ("temperature", self.temperature > 0, "a positive number"),
             ("decay_abcs", 0 < self.decay_abcs <= 1, "a number in (0, 1]"),

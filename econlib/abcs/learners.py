@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from econlib.abcs.config import DETECTORS, METHODS, OFFICIAL, Config
+from econlib.abcs.config import CORRECTIONS, DETECTORS, METHODS, OFFICIAL, Config
 from econlib.abcs.detection import critical_values
 from econlib.abcs.mdp import policy_value
 from econlib.abcs.sequence_form import exploitability, sequence_form
@@ -58,7 +58,7 @@ class Trace:
     policy : ndarray, shape (n_infosets, n_actions)
         Average policy at the end.
     flags : ndarray of bool, shape (n_infosets, n_actions)
-        Pairs whose last verdict was nonstationary.
+        Pairs whose last verdict was nonstationary; those of a fixed detector.
     flagged_after : ndarray of int, shape (n_infosets, n_actions)
         Evaluation at which a pair was first seen flagged; -1 for never.
     seconds : float
@@ -126,6 +126,7 @@ def solve(
     *,
     detector: str = "chi2",
     stationary: Bool[np.ndarray, "n_infosets n_actions"] | None = None,
+    correction: str = "first",
     n_points: int = 20,
     n_eval: int = 100,
 ) -> Trace:
@@ -149,6 +150,9 @@ def solve(
         pairs of the run together.
     stationary : ndarray of bool, shape (n_infosets, n_actions)
         For ``"oracle"`` only.
+    correction : {"first", "none", "every"}
+        Which updates of a nonstationary pair in an iteration are corrected, by ABCs
+        and MAX-CFR: the first (the algorithm), none, or every one.
     n_points : int
         Evaluations after the first iteration, evenly spread, 1 or more.
     n_eval : int
@@ -171,7 +175,13 @@ def solve(
     n_pairs = int(env.n_actions.sum())
     threshold = float(np.log(n_pairs / config.alpha))
     critical = critical_values(config.alpha, max(config.buffer + 1, 2))
-    tables = make_tables(env, config, detector, stationary, critical, threshold)
+    if correction not in CORRECTIONS:
+        raise ValueError(
+            f"correction = {correction!r}: expected one of {', '.join(CORRECTIONS)}"
+        )
+    tables = make_tables(
+        env, config, detector, stationary, critical, threshold, correction
+    )
     marks = np.unique(np.ceil(budget * np.arange(1, n_points + 1) / n_points))
     score = _scorer(env, method, n_eval, judge)
     shape = tables.table.shape[:2]
@@ -210,7 +220,8 @@ def solve(
         policies=np.array(kept).reshape(-1, *shape),
         greedy=np.array(greedy, dtype=int).reshape(-1, shape[0]),
         policy=average_policy(tables),
-        flags=tables.memo[:, :, 1] == 2,
+        flags=(tables.memo[:, :, 1 if detector in ("chi2", "sequential") else 5] == 2)
+        & _legal(tables),
         flagged_after=after,
         seconds=seconds,
         tables=tables,

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from econlib.abcs.config import Config
+from econlib.abcs.config import CORRECTIONS, Config
 from econlib.abcs.detection import HASH, N_LABELS
 from econlib.abcs.simulators import Environment
 
@@ -27,6 +27,7 @@ SEEN, VERDICT, GIVEN, EXPANDED, UPDATED, FIXED = 0, 1, 2, 3, 4, 5
 REWARD, OVER, POLICY, OLD = 7, 8, 9, 10
 #: Places of ``number``.
 CODE, LEAST, CLEAR, COOL_A, COOL_B, EVERY, MIX, STEP, LOG, TAU_A, TAU_B = range(11)
+CORRECT = 11
 #: Places of ``count``.
 COUNTERS = {
     "nodes": 0,
@@ -96,6 +97,7 @@ def make_tables(
     fixed: np.ndarray | None,
     critical: np.ndarray,
     threshold: float,
+    correction: str = "first",
 ) -> Tables:
     """Fresh tables for one run; ``threshold`` is the sequential test's, in logs."""
     n, a = len(env.n_actions), int(env.n_actions.max())
@@ -118,6 +120,7 @@ def make_tables(
         threshold,
         config.temperature,
         config.temperature,
+        CORRECTIONS.index(correction),
     ]
     return Tables(
         *env.simulator,

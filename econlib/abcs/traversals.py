@@ -47,6 +47,7 @@ from econlib.abcs.tables import (
     CODE,
     COOL_A,
     COOL_B,
+    CORRECT,
     EPOCH,
     ES,
     EVERY,
@@ -335,7 +336,9 @@ def _target(g, method, s, a, d):
     for b in range(1, n):
         top = max(top, g.stack[d, a, OLD + b])
     nonstationary = method == MAX_CFR or _judge(g, s, a) == 2
-    if not nonstationary or g.memo[s, a, UPDATED] == g.count[ITER]:
+    again = g.memo[s, a, UPDATED] == g.count[ITER]
+    rule = g.number[CORRECT]
+    if not nonstationary or rule == 0 or (rule == 1 and again):
         return top
     ties, total = 0, 0.0
     for b in range(n):

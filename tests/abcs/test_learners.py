@@ -160,6 +160,7 @@ def test_bad_arguments_are_refused_before_any_work():
         ({"detector": "oracle"}, "stationary: shape"),
         ({"stationary": stationary_oracle(KUHN)}, "only for detector = 'oracle'"),
         ({"n_points": 0}, "n_points = 0"),
+        ({"correction": "twice"}, "correction = 'twice'"),
     ]
     for change, message in cases:
         args = {"method": "abcs", "budget": 10, "seed": 0} | change
@@ -173,3 +174,29 @@ def test_bad_arguments_are_refused_before_any_work():
         cartpole(labels="fine")
     with pytest.raises(ValueError, match="alpha = 0"):
         Config(alpha=0.0)
+    with pytest.raises(ValueError, match="buffer = 2049"):  # beyond the hash table
+        Config(buffer=2049)
+
+
+def test_without_flags_there_is_nothing_to_correct():
+    env = game(KUHN)
+    one, two = (
+        solve(env, "abcs", 5000, 0, detector="always", correction=c)
+        for c in ("first", "none")
+    )
+    assert np.array_equal(one.tables.table, two.tables.table)
+    assert not one.flags.any()
+    three, four = (
+        solve(env, "abcs", 5000, 0, detector="never", correction=c)
+        for c in ("first", "none")
+    )
+    assert not np.array_equal(three.tables.table, four.tables.table)
+    assert three.flags.sum() == 24
+
+
+def test_corrections_at_every_update_spoil_cartpole():
+    env = cartpole(labels="binned")
+    once, always = (
+        solve(env, "abcs", 100_000, 0, correction=c) for c in ("first", "every")
+    )
+    assert once.last("regret") + 50 < always.last("regret")

@@ -46,6 +46,10 @@ def test_cliff_walking_takes_thirteen_steps(gamma):
     mdp = from_gymnasium("CliffWalking-v1", gamma)
     cost = sum(gamma**k for k in range(13))
     assert value_iteration(mdp).v[36] == pytest.approx(-cost, abs=1e-9)
+    assert value_iteration(mdp).start == pytest.approx(-cost, abs=1e-9)
+    # the corner above the start's column, three rows up, is one step further away
+    far = cost + gamma**13
+    assert value_iteration(mdp).v[0] == pytest.approx(-far, abs=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(5))

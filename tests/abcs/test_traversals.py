@@ -7,7 +7,15 @@ import pytest
 
 from econlib.abcs.config import OFFICIAL
 from econlib.abcs.simulators import game
-from econlib.abcs.tables import ABCS, COUNTERS, MAX_CFR, OLD, UPDATED, make_tables
+from econlib.abcs.tables import (
+    ABCS,
+    CORRECT,
+    COUNTERS,
+    MAX_CFR,
+    OLD,
+    UPDATED,
+    make_tables,
+)
 from econlib.abcs.traversals import _target
 from econlib.abcs.tree import kuhn
 
@@ -45,4 +53,9 @@ def test_no_correction_when_stationary_or_already_updated():
     g.table[t, :, :2] = 3.0
     assert _target(g, ABCS, 0, 0, 0) != 0.5
     g.memo[0, 0, UPDATED] = 7  # in this iteration
+    assert _target(g, ABCS, 0, 0, 0) == 0.5
+    g.number[CORRECT] = 2  # at every update
+    assert _target(g, ABCS, 0, 0, 0) != 0.5
+    g.number[CORRECT] = 0
+    g.memo[0, 0, UPDATED] = -1
     assert _target(g, ABCS, 0, 0, 0) == 0.5
