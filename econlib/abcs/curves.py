@@ -17,15 +17,18 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from econlib.abcs.learners import Trace
 from econlib.abcs.record import SETTINGS, load
-from econlib.plotting import CYCLE, band
+from econlib.plotting import CYCLE, band, panels
 
 __all__ = [
     "LABELS",
     "Curves",
     "draw_curves",
+    "draw_over_official",
     "official",
     "official_finals",
     "recorded",
@@ -223,3 +226,20 @@ def draw_curves(
         y = np.interp(x, theirs.nodes, theirs.mean)
         options = {"ls": "--", "lw": 1.1, "marker": _MARKERS[method], "ms": 3.5}
         ax.plot(x, y, color=color, mec="black", mew=0.5, **options)
+
+
+def draw_over_official(
+    curves: dict[str, Curves], setting: str, score: str, **axes: object
+) -> Figure:
+    """Draw curves over the official ones of a setting, in a figure of their own.
+
+    Options set the axes, such as ``ylabel`` and ``yscale``.
+    """
+    fig, (ax,) = panels(1, figsize=(6.8, 3.4), dpi=85)  # bands weigh much
+    draw_curves(ax, curves, setting, score)
+    ax.plot([], [], "k--", lw=1.1, label="official code, mean")
+    ax.xaxis.set_major_locator(MaxNLocator(6))
+    ax.xaxis.set_major_formatter(lambda x, _: f"{x / 1000:g}")
+    ax.set(xlabel="nodes touched (thousands)", **axes)
+    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return fig

@@ -10,6 +10,7 @@ from econlib.abcs.curves import (
     LABELS,
     Curves,
     draw_curves,
+    draw_over_official,
     official,
     official_finals,
     recorded,
@@ -90,12 +91,16 @@ def test_live_runs_are_put_on_common_nodes():
 
 def test_drawing_stops_the_official_curve_at_our_budget():
     curves = stack([solve(game(kuhn()), "es", 2000, 0)], "exploitability")
-    fig, ax = plt.subplots()
+    _, ax = plt.subplots()
     draw_curves(ax, {"es": curves}, "kuhn_poker", "exploitability")
     ours, theirs = ax.lines
     assert ours.get_label() == LABELS["es"]
     assert theirs.get_xdata()[-1] == ours.get_xdata()[-1]
-    plt.close(fig)
+    alone = draw_over_official(
+        {"es": curves}, "kuhn_poker", "exploitability", yscale="log"
+    )
+    assert alone.axes[0].get_yscale() == "log"
+    plt.close("all")
 
 
 def test_unknown_curves_are_refused():
