@@ -229,15 +229,20 @@ def draw_curves(
 
 
 def draw_over_official(
-    curves: dict[str, Curves], setting: str, score: str, **axes: object
+    curves: dict[str, Curves],
+    setting: str | None = None,
+    score: str = "",
+    **axes: object,
 ) -> Figure:
     """Draw curves over the official ones of a setting, in a figure of their own.
 
-    Options set the axes, such as ``ylabel`` and ``yscale``.
+    Without a setting there are none to draw over.  Options set the axes, such as
+    ``ylabel`` and ``yscale``.
     """
-    fig, (ax,) = panels(1, figsize=(6.8, 3.4), dpi=85)  # bands weigh much
+    fig, (ax,) = panels(1, figsize=(6.8, 3.4), dpi=82)  # bands weigh much
     draw_curves(ax, curves, setting, score)
-    ax.plot([], [], "k--", lw=1.1, label="official code, mean")
+    if setting is not None:
+        ax.plot([], [], "k--", lw=1.1, label="official code, mean")
     ax.xaxis.set_major_locator(MaxNLocator(6))
     ax.xaxis.set_major_formatter(lambda x, _: f"{x / 1000:g}")
     ax.set(xlabel="nodes touched (thousands)", **axes)
