@@ -21,7 +21,7 @@ from jaxtyping import Float
 from econlib.abcs.sequence_form import SequenceForm, depths
 from econlib.abcs.tree import CHANCE, DECISION, TERMINAL, FlatTree
 
-__all__ = ["ExactBounds", "exact_bounds"]
+__all__ = ["ExactBounds", "bracket", "exact_bounds"]
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,23 @@ def exact_bounds(
     upper = _answer(form, 0, ends[1], 1)
     lower = -_answer(form, 1, ends[0], -1)
     return ExactBounds(lower, upper, change)
+
+
+def bracket(
+    form: SequenceForm,
+    policy: Float[np.ndarray, "n_infosets n_actions"],
+    denominators: tuple[int, ...] = (10**3, 10**6),
+) -> ExactBounds:
+    """Best of :func:`exact_bounds` at several denominators, each end by itself.
+
+    Small ones find policies that are simple fractions, large ones come near others.
+    """
+    found = [exact_bounds(form, policy, d) for d in denominators]
+    return ExactBounds(
+        max(b.lower for b in found),
+        min(b.upper for b in found),
+        max(b.largest_change for b in found),
+    )
 
 
 def _rounded(row: np.ndarray, most: int) -> list[Fraction]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from econlib.abcs.equilibrium import kuhn_equilibrium, solve_zero_sum
-from econlib.abcs.exact import exact_bounds
+from econlib.abcs.exact import bracket, exact_bounds
 from econlib.abcs.sequence_form import best_response_value, sequence_form
 from econlib.abcs.tree import from_openspiel, kuhn, matrix_game, weighted_rps
 
@@ -59,6 +59,17 @@ def test_a_coarse_denominator_widens_the_bracket_and_stays_true():
     coarse = exact_bounds(form, policy, 2)
     assert coarse.lower < Fraction(1, 5) < coarse.upper
     assert coarse.largest_change == pytest.approx(0.1)
+
+
+def test_a_bracket_takes_the_better_end_of_each_denominator():
+    tree = kuhn(4)
+    form = sequence_form(tree)
+    policy = tree.random_policy(np.random.default_rng(5))
+    each = [exact_bounds(form, policy, d) for d in (3, 1000)]
+    both = bracket(form, policy, (3, 1000))
+    assert both.lower == max(b.lower for b in each)
+    assert both.upper == min(b.upper for b in each)
+    assert both.gap > 0
 
 
 def test_bad_arguments_are_refused():
