@@ -22,7 +22,7 @@ from jaxtyping import Bool
 from econlib.abcs.cfr import VARIANTS, run_cfr
 from econlib.abcs.config import DETECTORS, OFFICIAL
 from econlib.abcs.equilibrium import solve_zero_sum
-from econlib.abcs.exact import exact_bounds
+from econlib.abcs.exact import bracket
 from econlib.abcs.learners import solve
 from econlib.abcs.record import FOLDER, digits, provenance, row, write
 from econlib.abcs.sequence_form import exploitability, sequence_form
@@ -35,6 +35,7 @@ __all__ = [
     "SIDES",
     "detectors",
     "dice",
+    "ended",
     "environment",
     "liars_dice",
     "load",
@@ -136,8 +137,7 @@ def _one(sides: int, seeds: tuple[int, ...], budget: int, n_iterations: int) -> 
     tree = liars_dice(sides)
     form, env = sequence_form(tree), game(tree)
     solved = solve_zero_sum(form, "ipm" if tree.n_nodes > 100_000 else "choose")
-    exact = [exact_bounds(form, solved.policy, d) for d in (10**3, 10**6)]
-    lower, upper = max(b.lower for b in exact), min(b.upper for b in exact)
+    exact = bracket(form, solved.policy)
     full = [run_cfr(form, n_iterations, v) for v in VARIANTS]
     runs = [
         row(solve(env, method, budget, seed))
@@ -153,9 +153,9 @@ def _one(sides: int, seeds: tuple[int, ...], budget: int, n_iterations: int) -> 
         "gap": solved.gap,
         "exploitability": solved.exploitability,
         "lp_seconds": round(solved.seconds, 2),
-        "exact_lower": str(lower),
-        "exact_upper": str(upper),
-        "exact_gap": float(upper - lower),
+        "exact_lower": str(exact.lower),
+        "exact_upper": str(exact.upper),
+        "exact_gap": float(exact.gap),
         "full_width": [
             {
                 "variant": r.variant,
@@ -196,6 +196,33 @@ def detectors(
         **provenance("python -m econlib.abcs.beyond detectors"),
         "runs": runs,
     }
+
+
+def ended(
+    runs: list[dict], score: str = "exploitability", last: int = 5, **where: object
+) -> float:
+    """Mean over recorded runs of their mean score at the last evaluations.
+
+    Parameters
+    ----------
+    runs : list of dict
+        From a record.
+    score : str
+        ``exploitability`` or ``regret``.
+    last : int
+        Evaluations of each run, 1 or more.
+    **where
+        What a run must have to count, such as ``method="abcs"``.
+
+    Raises
+    ------
+    ValueError
+        No run fits.
+    """
+    mine = [r for r in runs if all(r[k] == v for k, v in where.items())]
+    if not mine:
+        raise ValueError(f"where = {where}: no recorded run is like that")
+    return float(np.mean([np.mean(r["scores"][score][-last:]) for r in mine]))
 
 
 _RECORDS = {"dice": dice, "detectors": detectors}
