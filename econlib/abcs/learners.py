@@ -20,7 +20,7 @@ from econlib.abcs.detection import critical_values
 from econlib.abcs.mdp import policy_value
 from econlib.abcs.sequence_form import exploitability, sequence_form
 from econlib.abcs.simulators import SIDE, Environment, cartpole_scores
-from econlib.abcs.tables import COUNTERS, Tables, make_tables
+from econlib.abcs.tables import COUNTERS, FLAGGED, Tables, make_tables
 from econlib.abcs.traversals import advance
 
 __all__ = ["Trace", "average_policy", "cartpole_policy", "solve"]
@@ -61,6 +61,8 @@ class Trace:
         Pairs whose last verdict was nonstationary; those of a fixed detector.
     flagged_after : ndarray of int, shape (n_infosets, n_actions)
         Evaluation at which a pair was first seen flagged; -1 for never.
+    first_flag : ndarray of int, shape (n_infosets, n_actions)
+        Nodes touched when a test first flagged a pair; -1 for never.
     seconds : float
         Of learning, evaluations left out.
     tables : Tables
@@ -82,6 +84,7 @@ class Trace:
     policy: Float[np.ndarray, "n_infosets n_actions"]
     flags: Bool[np.ndarray, "n_infosets n_actions"]
     flagged_after: Int[np.ndarray, "n_infosets n_actions"]
+    first_flag: Int[np.ndarray, "n_infosets n_actions"]
     seconds: float
     tables: Tables = field(repr=False)
 
@@ -223,6 +226,7 @@ def solve(
         flags=(tables.memo[:, :, 1 if detector in ("chi2", "sequential") else 5] == 2)
         & _legal(tables),
         flagged_after=after,
+        first_flag=tables.memo[:, :, FLAGGED].copy(),
         seconds=seconds,
         tables=tables,
     )

@@ -25,7 +25,18 @@ from econlib.abcs.learners import Trace, solve
 from econlib.abcs.simulators import Environment, cartpole, game, stacked
 from econlib.abcs.tree import from_openspiel, weighted_rps
 
-__all__ = ["FOLDER", "SETTINGS", "Setting", "load", "record", "run"]
+__all__ = [
+    "FOLDER",
+    "SETTINGS",
+    "Setting",
+    "digits",
+    "load",
+    "provenance",
+    "record",
+    "row",
+    "run",
+    "write",
+]
 
 #: Where recorded runs are kept.
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "recorded" / "abcs"
@@ -78,7 +89,7 @@ def run(
     env = setting.make()
     solve(env, setting.methods[0], 1, 0)  # compiles
     start = time.perf_counter()
-    runs = [_row(solve(env, m, spent, s)) for m in setting.methods for s in seeds]
+    runs = [row(solve(env, m, spent, s)) for m in setting.methods for s in seeds]
     return {
         "setting": name,
         "environment": env.name,
@@ -88,19 +99,26 @@ def run(
         "detector": "chi2",
         "evaluation_episodes": 100,
         "seconds": round(time.perf_counter() - start, 1),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, one thread used",
-        "python": platform.python_version(),
-        "versions": {k: version(k) for k in ("numpy", "numba", "open_spiel")},
-        "commit": _commit(),
-        "command": f"python -m econlib.abcs.record {name}",
+        **provenance(f"python -m econlib.abcs.record {name}"),
         "runs": runs,
     }
 
 
-def _row(trace: Trace) -> dict:
+def provenance(command: str) -> dict:
+    """Machine, versions and commit of a run that ``command`` makes."""
+    return {
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, one thread used",
+        "python": platform.python_version(),
+        "versions": {k: version(k) for k in ("numpy", "numba", "open_spiel")},
+        "commit": _commit(),
+        "command": command,
+    }
+
+
+def row(trace: Trace) -> dict:
     """What is kept of a run: numbers to six digits, none where there is no number."""
     shares = {
-        part: _digits(values)
+        part: digits(values)
         for part, values in trace.nonstationary.items()
         if np.isfinite(values).any()
     }
@@ -109,14 +127,15 @@ def _row(trace: Trace) -> dict:
         "seed": trace.seed,
         "nodes": trace.nodes.tolist(),
         "iterations": trace.iterations.tolist(),
-        "scores": {k: _digits(v) for k, v in trace.scores.items()},
+        "scores": {k: digits(v) for k, v in trace.scores.items()},
         "nonstationary": shares,
-        "followed": _digits(trace.followed),
+        "followed": digits(trace.followed),
         "seconds": round(trace.seconds, 2),
     }
 
 
-def _digits(values: np.ndarray) -> list:
+def digits(values: np.ndarray) -> list:
+    """Six significant digits of each number, None where there is none."""
     return [float(f"{v:.6g}") if np.isfinite(v) else None for v in values]
 
 
@@ -135,11 +154,16 @@ def record(names: list[str]) -> None:
     """Run settings, all where none is named, and write their files."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name in names or list(SETTINGS):
-        text = json.dumps(run(name), indent=None, separators=(",", ":"))
-        text = text.replace('{"method"', '\n {"method"')
-        fresh = FOLDER / f"{name}.part"
-        fresh.write_text(text + "\n")
-        os.replace(fresh, FOLDER / f"{name}.json")
+        write(name, run(name))
+
+
+def write(name: str, kept: dict) -> None:
+    """Write a record to ``<name>.json``, one run a line."""
+    text = json.dumps(kept, indent=None, separators=(",", ":"))
+    text = text.replace('{"method"', '\n {"method"')
+    fresh = FOLDER / f"{name}.part"
+    fresh.write_text(text + "\n")
+    os.replace(fresh, FOLDER / f"{name}.json")
 
 
 def load(name: str) -> dict:

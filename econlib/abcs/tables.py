@@ -20,8 +20,9 @@ ABCS, MAX_CFR, ES, OS, BQL = 0, 1, 2, 3, 4
 #: Planes of ``table``: mean value, count, policy sum.
 Q, N, C = 0, 1, 2
 #: Planes of ``memo``: labels seen, verdict and when it was given, last iterations that
-#: recursed and that updated, verdict of a fixed detector.
-SEEN, VERDICT, GIVEN, EXPANDED, UPDATED, FIXED = 0, 1, 2, 3, 4, 5
+#: recursed and that updated, verdict of a fixed detector, nodes touched when a test
+#: first flagged.
+SEEN, VERDICT, GIVEN, EXPANDED, UPDATED, FIXED, FLAGGED = 0, 1, 2, 3, 4, 5, 6
 #: Places of ``stack[depth, action]`` behind the state: reward, whether it ended,
 #: policy, values of the child's actions before the recursion.
 REWARD, OVER, POLICY, OLD = 7, 8, 9, 10
@@ -55,7 +56,7 @@ class Tables(NamedTuple):
         The simulator.
     table : ndarray, shape (n_infosets, n_actions, 3)
         :math:`Q,N,C`.
-    memo : ndarray of int64, shape (n_infosets, n_actions, 6)
+    memo : ndarray of int64, shape (n_infosets, n_actions, 7)
         Counts, verdicts and marks.
     ring : ndarray of int32, shape (n_infosets, n_actions, buffer)
         Labels for the chi-squared test.
@@ -101,8 +102,8 @@ def make_tables(
 ) -> Tables:
     """Fresh tables for one run; ``threshold`` is the sequential test's, in logs."""
     n, a = len(env.n_actions), int(env.n_actions.max())
-    memo = np.zeros((n, a, 6), dtype=np.int64)
-    memo[:, :, [GIVEN, EXPANDED, UPDATED]] = -1
+    memo = np.zeros((n, a, 7), dtype=np.int64)
+    memo[:, :, [GIVEN, EXPANDED, UPDATED, FLAGGED]] = -1
     memo[:, :, FIXED] = 2 if detector == "never" else 1
     if detector == "oracle":
         memo[:, :, FIXED] = np.where(fixed, 1, 2)

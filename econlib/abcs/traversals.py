@@ -54,6 +54,7 @@ from econlib.abcs.tables import (
     EXPANDED,
     FELL,
     FIXED,
+    FLAGGED,
     FOLLOWED,
     FRESH,
     GIVEN,
@@ -120,6 +121,8 @@ def _judge(g, s, a):
         χ2, k = chi2_ring(g.ring, s, a, n, g.scratch, g.count[TESTS])
         if k > 1 and χ2 >= g.critical[k - 1]:
             verdict = 2
+    if verdict == 2 and g.memo[s, a, FLAGGED] < 0:
+        g.memo[s, a, FLAGGED] = g.count[NODES]
     g.memo[s, a, VERDICT] = verdict
     g.memo[s, a, GIVEN] = g.count[EPOCH]
     return verdict

@@ -123,6 +123,17 @@ def test_sequential_detector_flags_no_stationary_pair():
     assert not trace.flags.any()
 
 
+def test_first_flags_are_counted_in_nodes_and_kept():
+    trace = solve(game(KUHN), "abcs", 50_000, 1, n_points=10)
+    first = trace.first_flag
+    assert (first[trace.flags] >= 0).all()  # whoever is flagged once was first
+    assert ((first >= 0) | (trace.flagged_after < 0)).all()
+    assert 0 < first.max() <= trace.nodes[-1]
+    assert (
+        solve(game(KUHN), "abcs", 5_000, 1, detector="never").first_flag == -1
+    ).all()
+
+
 def test_cartpole_moves_as_gymnasiums_does():
     world = gymnasium.make("CartPole-v1")
     rng = np.random.default_rng(0)

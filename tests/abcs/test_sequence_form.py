@@ -99,6 +99,21 @@ def test_imperfect_recall_is_an_error_that_names_the_infostate():
         build((), describe)
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("bridge_uncontested_bidding", "chance is sampled inside the game"),
+        ("dark_hex_ir(board_size=2)", "imperfect recall: player 2"),
+        ("leduc_poker(players=3)", "3 players: expected two"),
+        ("goofspiel", "moves are simultaneous"),
+        ("stones_and_gems", "1 players: expected two"),
+    ],
+)
+def test_openspiel_games_that_are_not_for_us_say_why(name, message):
+    with pytest.raises(ValueError, match=message):
+        from_openspiel(name, max_nodes=20_000)
+
+
 def test_games_that_cannot_be_built():
     with pytest.raises(ValueError, match="expected two players"):
         build(0, lambda s: ("decision", 2, "x", [1, 2]))
