@@ -52,7 +52,7 @@ class StrategyProofCensus:
     Attributes
     ----------
     rules : ndarray of int, shape (n_rules, n_profiles)
-        Winner of each rule at each profile, in the order of :func:`all_profiles`.
+        Winner of each rule at each profile, in the order of ``all_profiles``.
     range_sizes : ndarray of int, shape (n_rules,)
         How many alternatives can win.
     dictators : ndarray of bool, shape (n_rules,)
@@ -98,7 +98,7 @@ def strategyproof_census(n: int, m: int) -> StrategyProofCensus:
     ----------
     n, m : int
         Voters and alternatives, 1 or more; at most 1500 profiles, and as many rules
-        as :data:`MOST_RULES`: (5, 2), (4, 3), (2, 4) are within.
+        as ``MOST_RULES``: (5, 2), (4, 3), (2, 4) are within.
 
     Returns
     -------

@@ -324,7 +324,7 @@ def anonymous_census(
     ------
     ValueError
         No voter, too many multisets, or more rules than
-        :data:`impossibility.MOST_RULES`.
+        ``impossibility.MOST_RULES``.
 
     Examples
     --------

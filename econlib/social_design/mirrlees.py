@@ -48,6 +48,10 @@ class UnboundedError(ValueError):
     """A design problem whose objective grows without limit."""
 
 
+#: Tighter than the solver's own, since objectives are flat around their optimum.
+_TOLERANCES = {"tol_gap_abs": 1e-9, "tol_gap_rel": 1e-9, "tol_feas": 1e-9}
+
+
 @dataclass(frozen=True)
 class Mirrlees:
     """An optimal menu, one bundle a type, types sorted by skill.
@@ -154,7 +158,7 @@ def mirrlees(
         )
     problem = cp.Problem(cp.Maximize(goal), rows)
     try:
-        problem.solve(solver=cp.CLARABEL)
+        problem.solve(solver=cp.CLARABEL, **_TOLERANCES)
     except cp.SolverError as err:
         raise RuntimeError(f"Clarabel: {err}") from err
     if problem.status in (cp.UNBOUNDED, cp.UNBOUNDED_INACCURATE):
