@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import program, rochetnet
+from benchmarks import cfr, program, rochetnet
 from benchmarks.record import report
 
-_ALL = {"rochetnet": rochetnet.measure, "program": program.measure}
+_ALL = {"rochetnet": rochetnet.measure, "program": program.measure, "cfr": cfr.measure}
 
 
 def main(names: list[str]) -> int:

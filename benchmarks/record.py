@@ -64,7 +64,10 @@ def report(name: str, timings: list[Timing]) -> None:
         "benchmark": name,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, one thread used",
         "python": platform.python_version(),
-        "versions": {k: version(k) for k in ("torch", "numpy", "highspy", "cvxpy")},
+        "versions": {
+            k: version(k)
+            for k in ("torch", "numpy", "highspy", "cvxpy", "numba", "open_spiel")
+        },
         "commit": commit,
         "timings": rows,
     }

@@ -1,6 +1,6 @@
 r"""Nash equilibria of two-player zero-sum games by linear programs, with certificates.
 
-In sequence form {cite:p}`koller1996efficient` player 1 solves
+In sequence form :cite:p:`koller1996efficient` player 1 solves
 
 .. math::
 

@@ -34,6 +34,7 @@ __all__ = [
     "behaviour",
     "best_response",
     "best_response_value",
+    "depths",
     "expected_value",
     "exploitability",
     "nash_conv",
@@ -141,7 +142,7 @@ def sequence_form(tree: FlatTree) -> SequenceForm:
         above.append(np.where(origin[:, 0] < 0, 0, first[origin[:, 0]] + origin[:, 1]))
     reach = np.ones(tree.n_nodes)
     at = np.zeros((tree.n_nodes, 2), dtype=np.int64)
-    for low, high in _depths(tree):
+    for low, high in depths(tree):
         h = np.arange(low, high)
         up = tree.parent[h]
         reach[h] = reach[up] * tree.chance[h]
@@ -162,7 +163,7 @@ def sequence_form(tree: FlatTree) -> SequenceForm:
     )
 
 
-def _depths(tree: FlatTree) -> list[tuple[int, int]]:
+def depths(tree: FlatTree) -> list[tuple[int, int]]:
     """Ranges of nodes of equal depth, below the root."""
     ranges, low, high = [], 0, 1
     while True:

@@ -152,7 +152,7 @@ def dictatorship(ballots: object, voter: int = 0) -> _Winner:
     n = ballots.shape[-2]
     if isinstance(voter, bool) or not 0 <= voter < n:
         raise ValueError(f"voter = {voter}: expected an integer, 0 to {n - 1}")
-    return ballots[..., voter, 0]
+    return ballots[..., voter, 0][()]
 
 
 #: Ordinal rules by name.

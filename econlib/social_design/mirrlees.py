@@ -48,6 +48,10 @@ class UnboundedError(ValueError):
     """A design problem whose objective grows without limit."""
 
 
+#: Tighter than the solver's own, since objectives are flat around their optimum.
+_TOLERANCES = {"tol_gap_abs": 1e-9, "tol_gap_rel": 1e-9, "tol_feas": 1e-9}
+
+
 @dataclass(frozen=True)
 class Mirrlees:
     """An optimal menu, one bundle a type, types sorted by skill.
@@ -139,7 +143,8 @@ def mirrlees(
     if n > 1:
         up, down = free[1:] ** k / (k * w[:-1] ** k), free[:-1] ** k / (k * w[1:] ** k)
         rows += [
-            u[:-1] >= c[1:] - cp.multiply(up, y[1:]),
+            # divided by what is huge where e is small
+            cp.multiply(1 / up, u[:-1] - c[1:]) >= -y[1:],
             u[1:] >= c[:-1] - cp.multiply(down, y[:-1]),
         ]
     goal, opts_out = _goal(objective, u, c, π, lam)
@@ -152,7 +157,10 @@ def mirrlees(
             "value of s for every s. Try participation=True"
         )
     problem = cp.Problem(cp.Maximize(goal), rows)
-    problem.solve(solver=cp.CLARABEL)
+    try:
+        problem.solve(solver=cp.CLARABEL, **_TOLERANCES)
+    except cp.SolverError as err:
+        raise RuntimeError(f"Clarabel: {err}") from err
     if problem.status in (cp.UNBOUNDED, cp.UNBOUNDED_INACCURATE):
         raise UnboundedError(
             f"objective = {objective}, participation = False: unbounded, since types "

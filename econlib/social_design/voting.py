@@ -39,8 +39,8 @@ from econlib.social_design.ballots import (
 __all__ = [
     "ORDINAL",
     "SCALAR",
+    "apple_tax",
     "borda",
-    "bracket_tax",
     "copeland",
     "dictatorship",
     "irv",
@@ -111,7 +111,7 @@ def median(reports: object) -> _Number:
     0.4
     """
     reports = check_reports(reports)
-    return np.sort(reports, axis=-1)[..., (reports.shape[-1] - 1) // 2]
+    return np.sort(reports, axis=-1)[..., (reports.shape[-1] - 1) // 2][()]
 
 
 def phantom_median(reports: object, phantoms: object = None) -> _Number:
@@ -155,7 +155,7 @@ def phantom_median(reports: object, phantoms: object = None) -> _Number:
     together = np.concatenate(
         [reports, np.broadcast_to(fixed, (*reports.shape[:-1], len(fixed)))], axis=-1
     )
-    return np.sort(together, axis=-1)[..., (together.shape[-1] - 1) // 2]
+    return np.sort(together, axis=-1)[..., (together.shape[-1] - 1) // 2][()]
 
 
 def mean_threshold(
@@ -227,7 +227,7 @@ def weighted_median_of_medians(
     reports = check_reports(reports, 0.0, 1.0)
     n = reports.shape[-1]
     if n == 1:
-        return reports[..., 0]
+        return reports[..., 0][()]
     order = np.argsort(reports, axis=-1, kind="stable")
     level = np.take_along_axis(reports, order, axis=-1)
     own = np.eye(n, dtype=bool)
@@ -246,7 +246,7 @@ def weighted_median_of_medians(
     else:
         reached = upto >= total / 2 - 1e-12
     amended = np.take_along_axis(level, reached.argmax(axis=-1), axis=-1)
-    return np.sort(amended, axis=-1)[..., (n - 1) // 2]
+    return np.sort(amended, axis=-1)[..., (n - 1) // 2][()]
 
 
 def vote_schedule(sigma: object) -> Float[np.ndarray, "*n_samples 3"]:
@@ -277,7 +277,7 @@ def vote_schedule(sigma: object) -> Float[np.ndarray, "*n_samples 3"]:
     return np.stack([b / 2, b, np.minimum(1.0, 1.5 * b)], axis=-1)
 
 
-def bracket_tax(
+def apple_tax(
     units: object,
     rates: object,
     starts: tuple[int, ...] = (1, 11, 21),
@@ -310,7 +310,7 @@ def bracket_tax(
 
     Examples
     --------
-    >>> float(bracket_tax(11, (0.1, 0.25, 0.37)))
+    >>> float(apple_tax(11, (0.1, 0.25, 0.37)))
     1.25
     """
     n = np.asarray(units, dtype=float)

@@ -140,7 +140,9 @@ def test_joint_run_counts_rounds_and_trains_where_it_tries():
 
 
 def test_the_environment_keeps_the_parallel_api():
-    parallel_api_test(HarvestEnv(rates=(0.6, 1.0)), num_cycles=60)
+    env = HarvestEnv(rates=(0.6, 1.0))
+    parallel_api_test(env, num_cycles=60)  # asserts inside
+    assert env.possible_agents == [f"player_{i}" for i in range(4)]
 
 
 def test_the_environment_plays_the_game_that_is_solved():

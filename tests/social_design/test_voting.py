@@ -9,7 +9,7 @@ import pytest
 
 from econlib.social_design.voting import (
     SCALAR,
-    bracket_tax,
+    apple_tax,
     mean,
     mean_threshold,
     median,
@@ -101,6 +101,7 @@ def test_rules_are_anonymous_unanimous_and_keep_leading_dimensions():
             assert rule(reports) == pytest.approx(rule(mixed))
             assert rule(reports).shape == (4, 6)
             assert rule(reports[1, 2]) == rule(reports)[1, 2]
+            assert isinstance(rule(reports[1, 2]), float)
             assert rule(same) == pytest.approx(same[..., 0])
 
 
@@ -120,17 +121,17 @@ def test_schedules_that_votes_lead_to():
 def test_tax_on_apples_by_hand():
     apples = [0, 1, 5, 10, 11, 20, 21, 30]
     tax = [0, 0.1, 0.5, 1.0, 1.25, 3.5, 3.87, 7.2]
-    assert bracket_tax(apples, (0.1, 0.25, 0.37)) == pytest.approx(tax)
+    assert apple_tax(apples, (0.1, 0.25, 0.37)) == pytest.approx(tax)
     short = {"rates": (0.1, 0.25, 0.37), "starts": (1, 6, 11)}
-    assert bracket_tax([1, 6, 11], **short) == pytest.approx([0.1, 0.75, 2.12])
-    loose = bracket_tax([1, 2, 6, 7, 11, 12], **short, strict=True)
+    assert apple_tax([1, 6, 11], **short) == pytest.approx([0.1, 0.75, 2.12])
+    loose = apple_tax([1, 2, 6, 7, 11, 12], **short, strict=True)
     assert loose == pytest.approx([0, 0.2, 0.5, 1.0, 1.75, 2.49])
 
 
 def test_tax_never_falls_and_is_a_sum_over_apples():
     rates = np.array([0.3, 0.0, 1.0])
     each = [rates[0]] * 10 + [rates[1]] * 10 + [rates[2]] * 20
-    assert bracket_tax(np.arange(41), rates) == pytest.approx(np.cumsum([0, *each]))
+    assert apple_tax(np.arange(41), rates) == pytest.approx(np.cumsum([0, *each]))
 
 
 @pytest.mark.parametrize(
@@ -145,12 +146,12 @@ def test_tax_never_falls_and_is_a_sum_over_apples():
         (lambda: weighted_median_of_medians([0.1], resolution=0), "resolution = 0"),
         (lambda: phantom_median([0.1, 0.2], [0.5, 0.5]), "expected 1 or 3 numbers"),
         (lambda: vote_schedule(1.2), r"sigma = 1.2: expected numbers in \[0, 1\]"),
-        (lambda: bracket_tax(-1, (0.1, 0.2, 0.3)), "units = -1"),
-        (lambda: bracket_tax(1.5, (0.1, 0.2, 0.3)), "units = 1.5"),
-        (lambda: bracket_tax(1, (0.1, 0.2)), "expected 3 numbers in"),
-        (lambda: bracket_tax(1, (0.1, 0.2, 1.3)), r"rates = .*\[0, 1\]"),
-        (lambda: bracket_tax(1, (0.1, 0.2), (1, 1)), r"starts = \(1, 1\)"),
-        (lambda: bracket_tax(1, (), ()), r"starts = \(\)"),
+        (lambda: apple_tax(-1, (0.1, 0.2, 0.3)), "units = -1"),
+        (lambda: apple_tax(1.5, (0.1, 0.2, 0.3)), "units = 1.5"),
+        (lambda: apple_tax(1, (0.1, 0.2)), "expected 3 numbers in"),
+        (lambda: apple_tax(1, (0.1, 0.2, 1.3)), r"rates = .*\[0, 1\]"),
+        (lambda: apple_tax(1, (0.1, 0.2), (1, 1)), r"starts = \(1, 1\)"),
+        (lambda: apple_tax(1, (), ()), r"starts = \(\)"),
     ],
 )
 def test_bad_arguments_are_named(call, message):

@@ -1,0 +1,177 @@
+r"""Full-budget runs of every setting, kept as JSON.
+
+``python -m econlib.abcs.record`` runs all five settings with the official budgets,
+methods and three seeds, a few minutes on one core, and writes
+``data/recorded/abcs/<setting>.json``; names of settings after it run those only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from econlib.abcs.config import OFFICIAL
+from econlib.abcs.learners import Trace, solve
+from econlib.abcs.simulators import Environment, cartpole, game, stacked
+from econlib.abcs.tree import from_openspiel, weighted_rps
+
+__all__ = [
+    "FOLDER",
+    "SETTINGS",
+    "Setting",
+    "digits",
+    "load",
+    "provenance",
+    "record",
+    "row",
+    "run",
+    "write",
+]
+
+#: Where recorded runs are kept.
+FOLDER = Path(__file__).resolve().parents[2] / "data" / "recorded" / "abcs"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One of the published settings.
+
+    Attributes
+    ----------
+    budget : int
+        Nodes touched by each run.
+    methods : tuple of str
+        What is compared there.
+    make : callable
+        Makes the environment.
+    """
+
+    budget: int
+    methods: tuple[str, ...]
+    make: Callable[[], Environment]
+
+
+_ALL = ("abcs", "max_cfr", "es", "os", "bql")
+#: The published settings by name.
+SETTINGS = {
+    "cartpole": Setting(500_000, ("abcs", "os", "bql"), cartpole),
+    "weighted_rps": Setting(1_000_000, _ALL, lambda: game(weighted_rps())),
+    "kuhn_poker": Setting(500_000, _ALL, lambda: game(from_openspiel("kuhn_poker"))),
+    "leduc_poker": Setting(
+        5_000_000, _ALL, lambda: game(from_openspiel("leduc_poker"))
+    ),
+    "stacked": Setting(
+        5_000_000,
+        ("abcs", "max_cfr", "os", "bql"),
+        lambda: stacked(from_openspiel("leduc_poker")),
+    ),
+}
+
+
+def run(
+    name: str, seeds: tuple[int, ...] = (0, 1, 2), budget: int | None = None
+) -> dict:
+    """Run all methods of a setting; ``budget`` in place of the official one."""
+    if name not in SETTINGS:
+        raise ValueError(f"name = {name!r}: expected one of {', '.join(SETTINGS)}")
+    setting = SETTINGS[name]
+    spent = setting.budget if budget is None else budget
+    env = setting.make()
+    solve(env, setting.methods[0], 1, 0)  # compiles
+    start = time.perf_counter()
+    runs = [row(solve(env, m, spent, s)) for m in setting.methods for s in seeds]
+    return {
+        "setting": name,
+        "environment": env.name,
+        "budget": spent,
+        "seeds": list(seeds),
+        "config": asdict(OFFICIAL),
+        "detector": "chi2",
+        "evaluation_episodes": 100,
+        "seconds": round(time.perf_counter() - start, 1),
+        **provenance(f"python -m econlib.abcs.record {name}"),
+        "runs": runs,
+    }
+
+
+def provenance(command: str) -> dict:
+    """Machine, versions and commit of a run that ``command`` makes."""
+    return {
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, one thread used",
+        "python": platform.python_version(),
+        "versions": {k: version(k) for k in ("numpy", "numba", "open_spiel")},
+        "commit": _commit(),
+        "command": command,
+    }
+
+
+def row(trace: Trace) -> dict:
+    """What is kept of a run: numbers to six digits, none where there is no number."""
+    shares = {
+        part: digits(values)
+        for part, values in trace.nonstationary.items()
+        if np.isfinite(values).any()
+    }
+    return {
+        "method": trace.method,
+        "seed": trace.seed,
+        "nodes": trace.nodes.tolist(),
+        "iterations": trace.iterations.tolist(),
+        "scores": {k: digits(v) for k, v in trace.scores.items()},
+        "nonstationary": shares,
+        "followed": digits(trace.followed),
+        "seconds": round(trace.seconds, 2),
+    }
+
+
+def digits(values: np.ndarray) -> list:
+    """Six significant digits of each number, None where there is none."""
+    return [float(f"{v:.6g}") if np.isfinite(v) else None for v in values]
+
+
+def _commit() -> str:
+    done = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"],
+        cwd=FOLDER.parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip()
+
+
+def record(names: list[str]) -> None:
+    """Run settings, all where none is named, and write their files."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name in names or list(SETTINGS):
+        write(name, run(name))
+
+
+def write(name: str, kept: dict) -> None:
+    """Write a record to ``<name>.json``, one run a line."""
+    text = json.dumps(kept, indent=None, separators=(",", ":"))
+    text = text.replace('{"method"', '\n {"method"')
+    fresh = FOLDER / f"{name}.part"
+    fresh.write_text(text + "\n")
+    os.replace(fresh, FOLDER / f"{name}.json")
+
+
+def load(name: str) -> dict:
+    """Recorded run of a setting."""
+    if name not in SETTINGS:
+        raise ValueError(f"name = {name!r}: expected one of {', '.join(SETTINGS)}")
+    return json.loads((FOLDER / f"{name}.json").read_text())
+
+
+if __name__ == "__main__":
+    record(sys.argv[1:])
