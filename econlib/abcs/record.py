@@ -26,7 +26,6 @@ from econlib.abcs.simulators import Environment, cartpole, game, stacked
 from econlib.abcs.tree import from_openspiel, weighted_rps
 
 __all__ = [
-    "FOLDER",
     "SETTINGS",
     "Setting",
     "digits",
@@ -38,7 +37,7 @@ __all__ = [
     "write",
 ]
 
-#: Where recorded runs are kept.
+# Where recorded runs are kept.
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "recorded" / "abcs"
 
 

@@ -24,9 +24,9 @@ from econlib.social_design.harvest import HarvestLite, Play
 from econlib.social_design.learners import QEnsemble
 from econlib.social_design.ppo import train_ppo
 
-__all__ = ["FOLDER", "PARTS", "SEVEN", "load", "record", "run"]
+__all__ = ["PARTS", "SEVEN", "load", "record", "run"]
 
-#: Where recorded runs are kept.
+# Where recorded runs are kept.
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "recorded" / "social_design"
 #: Schedules by which learners are judged.
 SEVEN = (

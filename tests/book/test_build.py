@@ -33,6 +33,13 @@ def test_book_builds_without_a_warning(book):
     assert "WARNING" not in book.log and "ERROR" not in book.log, book.log
 
 
+def test_pages_name_no_place_of_this_machine(book):
+    for name in book.pages:
+        text = (book.html / name).read_text()
+        assert str(ROOT) not in text and str(book.source) not in text, name
+        assert "PosixPath(" not in text, name
+
+
 def test_a_broken_reference_fails_the_build(tmp_path):
     (tmp_path / "chapters").mkdir()
     (tmp_path / "_config.yml").write_text("title: t\nauthor: a\n")
