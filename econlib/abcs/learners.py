@@ -254,7 +254,8 @@ def _check(
         ("n_points", n_points, 1),
         ("n_eval", n_eval, 1),
     ):
-        if isinstance(value, bool) or int(value) != value or value < least:
+        whole = isinstance(value, int | float | np.integer) and np.isfinite(value)
+        if not whole or isinstance(value, bool) or value % 1 or value < least:
             raise ValueError(f"{name} = {value}: expected an integer, {least} or more")
     if method == "es" and env.tree is None:
         raise ValueError(
