@@ -66,7 +66,7 @@ class Trace:
     seconds : float
         Of learning, evaluations left out.
     tables : Tables
-        As they are at the end.
+        As they are at the end, without the buffer of labels, which is large.
     """
 
     method: str
@@ -228,7 +228,7 @@ def solve(
         flagged_after=after,
         first_flag=tables.memo[:, :, FLAGGED].copy(),
         seconds=seconds,
-        tables=tables,
+        tables=tables._replace(ring=tables.ring[:0].copy()),
     )
 
 
