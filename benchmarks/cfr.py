@@ -1,10 +1,10 @@
 """Game solvers against OpenSpiel's, in Python and in C++, on Kuhn and Leduc poker.
 
 Full-width CFR is the same algorithm on both sides, to the last digits of its policy.
-External sampling visits the same pairs of an own history and an action on both sides;
-ours picks policies by Hedge, as the paper's baseline does, OpenSpiel's by regret
-matching.  Seconds are per iteration, or per evaluation of exploitability; construction
-of a solver is counted on both sides.
+External sampling is the same too, with regret matching, but for random numbers; the
+paper's baseline, with Hedge, costs the same pairs of an own history and an action.
+Seconds are per iteration, or per evaluation of exploitability; construction of a solver
+is counted on both sides.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _one(name: str, n_full: int, n_sampled: int, n_runs: int) -> list[Timing]:
             row > 0
         ]
     plain = pyspiel.TabularPolicy(_as_cpp(tabular))
-    probe = solve(env, "es", 20_000, 0)
+    probe = solve(env, "es_rm", 20_000, 0)
     nodes = int(n_sampled * probe.nodes[-1] / probe.iterations[-1])
     n_python = max(1, n_full // 20)
     rows = [
@@ -95,10 +95,10 @@ def _one(name: str, n_full: int, n_sampled: int, n_runs: int) -> list[Timing]:
             },
         ),
         (
-            f"{name}: iterations of external sampling, Hedge against regret matching",
-            "econlib.abcs.learners.solve, method es (Hedge)",
+            f"{name}: iterations of external sampling, by regret matching",
+            "econlib.abcs.learners.solve, method es_rm",
             {
-                "ours": (lambda: solve(env, "es", nodes, 0, n_points=1), n_sampled),
+                "ours": (lambda: solve(env, "es_rm", nodes, 0, n_points=1), n_sampled),
                 "OpenSpiel C++ ExternalSamplingMCCFRSolver": (
                     lambda: _repeat(
                         pyspiel.ExternalSamplingMCCFRSolver(peer, 0).run_iteration,

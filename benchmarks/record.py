@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import subprocess
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 
+from econlib.records import provenance, write
+
 __all__ = ["Timing", "report"]
 
-_ROOT = Path(__file__).resolve().parents[1]
-_FOLDER = _ROOT / "benchmarks" / "results"
+_PACKAGES = ("torch", "numpy", "highspy", "cvxpy", "numba", "open_spiel")
 
 
 @dataclass(frozen=True)
@@ -54,25 +49,5 @@ def report(name: str, timings: list[Timing]) -> None:
             f"({peer.min():.3g} to {peer.max():.3g}): {ratio:.1f} times as fast"
         )
         rows.append({**asdict(timing), "ratio_of_medians": float(ratio)})
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
-        cwd=_ROOT,
-        capture_output=True,
-        text=True,
-    ).stdout.strip()
-    kept = {
-        "benchmark": name,
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, one thread used",
-        "python": platform.python_version(),
-        "versions": {
-            k: version(k)
-            for k in ("torch", "numpy", "highspy", "cvxpy", "numba", "open_spiel")
-        },
-        "commit": commit,
-        "timings": rows,
-    }
-    _FOLDER.mkdir(parents=True, exist_ok=True)
-    path = _FOLDER / f"{name}.json"
-    fresh = path.with_suffix(".part")
-    fresh.write_text(json.dumps(kept, indent=1) + "\n")
-    os.replace(fresh, path)
+    kept = {"benchmark": name, **provenance(*_PACKAGES), "timings": rows}
+    write(f"benchmarks/results/{name}.json", kept)

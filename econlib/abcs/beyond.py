@@ -11,7 +11,6 @@ a name after it makes that one only:
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from dataclasses import asdict
@@ -24,11 +23,14 @@ from econlib.abcs.config import DETECTORS, OFFICIAL
 from econlib.abcs.equilibrium import solve_zero_sum
 from econlib.abcs.exact import bracket
 from econlib.abcs.learners import solve
-from econlib.abcs.record import FOLDER, digits, provenance, row, write
+from econlib.abcs.record import PACKAGES, row
 from econlib.abcs.sequence_form import exploitability, sequence_form
 from econlib.abcs.simulators import Environment, game, stacked
 from econlib.abcs.stationarity import stationary_oracle
 from econlib.abcs.tree import FlatTree, from_openspiel
+from econlib.records import digits, provenance
+from econlib.records import load as read
+from econlib.records import write as save
 
 __all__ = [
     "BUDGETS",
@@ -128,7 +130,8 @@ def dice(
         "config": asdict(OFFICIAL),
         "detector": "chi2",
         "seconds": round(time.perf_counter() - start, 1),
-        **provenance("python -m econlib.abcs.beyond dice"),
+        **provenance(*PACKAGES),
+        "command": "python -m econlib.abcs.beyond dice",
         "games": games,
     }
 
@@ -193,7 +196,8 @@ def detectors(
         "seeds": list(seeds),
         "config": asdict(OFFICIAL),
         "seconds": round(time.perf_counter() - start, 1),
-        **provenance("python -m econlib.abcs.beyond detectors"),
+        **provenance(*PACKAGES),
+        "command": "python -m econlib.abcs.beyond detectors",
         "runs": runs,
     }
 
@@ -230,18 +234,20 @@ _RECORDS = {"dice": dice, "detectors": detectors}
 
 def record(names: list[str]) -> None:
     """Make records, all where none is named, and write their files."""
-    for name in names or list(_RECORDS):
-        if name not in _RECORDS:
-            raise ValueError(f"name = {name!r}: expected one of {', '.join(_RECORDS)}")
-    for name in names or list(_RECORDS):
-        write(f"beyond_{name}", _RECORDS[name]())
+    files = {name: _file(name) for name in names or list(_RECORDS)}
+    for name, file in files.items():
+        save(file, _RECORDS[name](), row="method")
 
 
 def load(name: str) -> dict:
     """Record ``dice`` or ``detectors``."""
+    return read(_file(name))
+
+
+def _file(name: str) -> str:
     if name not in _RECORDS:
         raise ValueError(f"name = {name!r}: expected one of {', '.join(_RECORDS)}")
-    return json.loads((FOLDER / f"beyond_{name}.json").read_text())
+    return f"data/recorded/abcs/beyond_{name}.json"
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 __all__ = ["CORRECTIONS", "DETECTORS", "METHODS", "OFFICIAL", "Config"]
 
 #: Methods by name; the number is the code in compiled traversals.
-METHODS = {"abcs": 0, "max_cfr": 1, "es": 2, "os": 3, "bql": 4}
+METHODS = {"abcs": 0, "max_cfr": 1, "es": 2, "os": 3, "bql": 4, "es_rm": 5}
 
 #: How a pair (infostate, action) is judged; the first three are fixed tables.
 DETECTORS = ("oracle", "always", "never", "chi2", "sequential")

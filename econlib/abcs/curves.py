@@ -30,7 +30,6 @@ __all__ = [
     "draw_curves",
     "draw_over_official",
     "official",
-    "official_finals",
     "recorded",
     "stack",
 ]
@@ -197,14 +196,6 @@ def official(setting: str, score: str, method: str) -> Curves:
     share = np.array([float(r["share_of_budget"]) for r in rows])
     value = np.array([float(r["value"]) for r in rows])
     return Curves(share * SETTINGS[setting].budget, value[None, :])
-
-
-def official_finals(
-    setting: str, score: str, method: str
-) -> Float[np.ndarray, " n_seeds"]:
-    """Last score of each official seed; arguments as :func:`official`."""
-    rows = [r for r in _select(setting, score, method) if r["seed"] != "mean"]
-    return np.array([float(r["value"]) for r in rows])
 
 
 def draw_curves(

@@ -139,8 +139,9 @@ def solve(
     ----------
     env : Environment
         From :mod:`econlib.abcs.simulators`.
-    method : {"abcs", "max_cfr", "es", "os", "bql"}
-        ABCs, MAX-CFR, external sampling, outcome sampling, Boltzmann Q-learning.
+    method : {"abcs", "max_cfr", "es", "os", "bql", "es_rm"}
+        ABCs, MAX-CFR, external sampling, outcome sampling, Boltzmann Q-learning;
+        external sampling with regret matching in place of Hedge.
     budget : int
         Nodes touched, 1 or more; the last iteration is completed.
     seed : int
@@ -257,13 +258,11 @@ def _check(
         whole = isinstance(value, int | float | np.integer) and np.isfinite(value)
         if not whole or isinstance(value, bool) or value % 1 or value < least:
             raise ValueError(f"{name} = {value}: expected an integer, {least} or more")
-    if method == "es" and env.tree is None:
+    if method in ("es", "es_rm") and (env.tree is None or env.n_bins):
         raise ValueError(
-            "method = 'es': external sampling tries every action of every state, which "
-            f"does not end in {env.name}"
+            f"method = {method!r}: external sampling tries every action of every "
+            f"state, which does not end in {env.name}"
         )
-    if method == "es" and env.n_bins:
-        raise ValueError(f"method = 'es': external sampling does not end in {env.name}")
     shape = (len(env.n_actions), int(env.n_actions.max()))
     if detector == "oracle" and np.shape(stationary) != shape:
         raise ValueError(

@@ -7,16 +7,10 @@ methods and three seeds, a few minutes on one core, and writes
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 
@@ -24,21 +18,14 @@ from econlib.abcs.config import OFFICIAL
 from econlib.abcs.learners import Trace, solve
 from econlib.abcs.simulators import Environment, cartpole, game, stacked
 from econlib.abcs.tree import from_openspiel, weighted_rps
+from econlib.records import digits, provenance
+from econlib.records import load as read
+from econlib.records import write as save
 
-__all__ = [
-    "SETTINGS",
-    "Setting",
-    "digits",
-    "load",
-    "provenance",
-    "record",
-    "row",
-    "run",
-    "write",
-]
+__all__ = ["PACKAGES", "SETTINGS", "Setting", "load", "record", "row", "run"]
 
-# Where recorded runs are kept.
-FOLDER = Path(__file__).resolve().parents[2] / "data" / "recorded" / "abcs"
+#: Whose versions a record keeps.
+PACKAGES = ("numpy", "numba", "open_spiel")
 
 
 @dataclass(frozen=True)
@@ -98,19 +85,9 @@ def run(
         "detector": "chi2",
         "evaluation_episodes": 100,
         "seconds": round(time.perf_counter() - start, 1),
-        **provenance(f"python -m econlib.abcs.record {name}"),
+        **provenance(*PACKAGES),
+        "command": f"python -m econlib.abcs.record {name}",
         "runs": runs,
-    }
-
-
-def provenance(command: str) -> dict:
-    """Machine, versions and commit of a run that ``command`` makes."""
-    return {
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, one thread used",
-        "python": platform.python_version(),
-        "versions": {k: version(k) for k in ("numpy", "numba", "open_spiel")},
-        "commit": _commit(),
-        "command": command,
     }
 
 
@@ -133,43 +110,21 @@ def row(trace: Trace) -> dict:
     }
 
 
-def digits(values: np.ndarray) -> list:
-    """Six significant digits of each number, None where there is none."""
-    return [float(f"{v:.6g}") if np.isfinite(v) else None for v in values]
-
-
-def _commit() -> str:
-    done = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
-        cwd=FOLDER.parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.stdout.strip()
-
-
 def record(names: list[str]) -> None:
     """Run settings, all where none is named, and write their files."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
     for name in names or list(SETTINGS):
-        write(name, run(name))
-
-
-def write(name: str, kept: dict) -> None:
-    """Write a record to ``<name>.json``, one run a line."""
-    text = json.dumps(kept, indent=None, separators=(",", ":"))
-    text = text.replace('{"method"', '\n {"method"')
-    fresh = FOLDER / f"{name}.part"
-    fresh.write_text(text + "\n")
-    os.replace(fresh, FOLDER / f"{name}.json")
+        save(_file(name), run(name), row="method")
 
 
 def load(name: str) -> dict:
     """Recorded run of a setting."""
+    return read(_file(name))
+
+
+def _file(name: str) -> str:
     if name not in SETTINGS:
         raise ValueError(f"name = {name!r}: expected one of {', '.join(SETTINGS)}")
-    return json.loads((FOLDER / f"{name}.json").read_text())
+    return f"data/recorded/abcs/{name}.json"
 
 
 if __name__ == "__main__":

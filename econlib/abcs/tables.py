@@ -16,7 +16,7 @@ from econlib.abcs.simulators import Environment
 
 __all__ = ["COUNTERS", "Tables", "make_tables"]
 
-ABCS, MAX_CFR, ES, OS, BQL = 0, 1, 2, 3, 4
+ABCS, MAX_CFR, ES, OS, BQL, ES_RM = 0, 1, 2, 3, 4, 5
 #: Planes of ``table``: mean value, count, policy sum.
 Q, N, C = 0, 1, 2
 #: Planes of ``memo``: labels seen, verdict and when it was given, last iterations that

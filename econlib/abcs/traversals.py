@@ -50,6 +50,7 @@ from econlib.abcs.tables import (
     CORRECT,
     EPOCH,
     ES,
+    ES_RM,
     EVERY,
     EXPANDED,
     FELL,
@@ -138,6 +139,14 @@ def _explore(g, method, s, d):
         fresh += g.table[s, a, N] == 0
         most = max(most, g.table[s, a, N])
         top = max(top, g.table[s, a, Q])
+    if method == ES_RM:
+        total = 0.0
+        for a in range(n):
+            total += max(g.table[s, a, Q], 0.0)
+        for a in range(n):
+            gain = max(g.table[s, a, Q], 0.0)
+            g.stack[d, a, POLICY] = gain / total if total > 0 else 1.0 / n
+        return
     factor = most
     if method == ES or method == OS:
         factor, fresh = 1.0, 0  # their Q is cumulative
@@ -356,7 +365,10 @@ def _target(g, method, s, a, d):
 @njit(cache=True, error_model="numpy")
 @no_type_check
 def _external(g, rng, method, player, d):
-    """External sampling with Hedge; returns the value of the current policy."""
+    """External sampling, with Hedge on values or regret matching on regrets.
+
+    Returns the value of the current policy.
+    """
     s = _infostate(g, d, g.stack.shape[1] - 1)
     n = g.n_actions[s]
     _explore(g, method, s, d)
@@ -367,8 +379,9 @@ def _external(g, rng, method, player, d):
             below = _external(g, rng, method, player, d + 1)
             g.stack[d, a, REWARD] += g.rules[GAMMA] * below
         value += g.stack[d, a, POLICY] * g.stack[d, a, REWARD]
+    base = value if method == ES_RM else 0.0
     for a in range(n):
-        g.table[s, a, Q] += g.stack[d, a, REWARD]
+        g.table[s, a, Q] += g.stack[d, a, REWARD] - base
         g.table[s, a, N] += 1.0
         g.table[s, a, C] += g.stack[d, a, POLICY]
     return value
@@ -447,7 +460,7 @@ def advance(g, rng, coin, method, n_players, until):
                 continue
             if method == ABCS or method == MAX_CFR:
                 _branch(g, rng, method, player, d)
-            elif method == ES:
+            elif method == ES or method == ES_RM:
                 _external(g, rng, method, player, d)
             elif method == OS:
                 _outcome(g, rng, method, player, d)

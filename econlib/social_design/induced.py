@@ -47,7 +47,6 @@ __all__ = [
     "loop_manipulability",
     "schedule_of_value",
     "search_phantoms",
-    "single_peaked_along",
 ]
 
 _GAIN = 1e-9  # less is no gain
@@ -89,18 +88,6 @@ def induced_peaks(
 ) -> Int[np.ndarray, " n_players"]:
     """Least level that is best (1e-9) for each player, from utilities by level."""
     return (outcomes >= outcomes.max(axis=0) - _GAIN).argmax(axis=0)
-
-
-def single_peaked_along(
-    outcomes: Float[np.ndarray, "n_levels n_players"],
-) -> Bool[np.ndarray, " n_players"]:
-    """Whether each player's utility never rises away from her peak (1e-9).
-
-    Plateaus are allowed, on the way too: along them truth still does no worse.
-    """
-    steps, tops = np.diff(outcomes, axis=0), outcomes.argmax(axis=0)
-    before = np.arange(len(steps))[:, None] < tops
-    return (np.where(before, steps, -steps) >= -_GAIN).all(axis=0)
 
 
 @dataclass(frozen=True)

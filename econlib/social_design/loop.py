@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
@@ -56,7 +57,7 @@ class Outcome:
 
 @runtime_checkable
 class Society(Protocol):
-    """What the loop needs to know of an economy.
+    """What the loop needs to know of an economy; one that has it need not inherit.
 
     Attributes
     ----------
@@ -76,11 +77,14 @@ class Society(Protocol):
     start: int
 
     def ahead(self, p: float, n_rounds: int) -> Any:
-        """Value of the rounds after this one if the objective stays."""
+        """Value of the rounds after this one if the objective stays; None for none."""
+        return None
 
+    @abstractmethod
     def respond(self, state: int, ahead: Any) -> Outcome:
         """Players' answer to every entry of the menu from a state."""
 
+    @abstractmethod
     def play(
         self, choice: int, state: int, ahead: Any, rng: np.random.Generator
     ) -> tuple[np.ndarray, int]:

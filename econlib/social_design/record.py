@@ -9,25 +9,20 @@ only.  What was learnt is judged by exact expectation.
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import subprocess
 import sys
 import time
-from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 
+from econlib.records import load as read
+from econlib.records import provenance
+from econlib.records import write as save
 from econlib.social_design.harvest import HarvestLite, Play
 from econlib.social_design.learners import QEnsemble
 from econlib.social_design.ppo import train_ppo
 
 __all__ = ["PARTS", "SEVEN", "load", "record", "run"]
 
-# Where recorded runs are kept.
-FOLDER = Path(__file__).resolve().parents[2] / "data" / "recorded" / "social_design"
 #: Schedules by which learners are judged.
 SEVEN = (
     (0.0, 0.0),
@@ -90,10 +85,7 @@ def run(
         "exact_least": _digits(exact.values[:, game.s0].min(axis=1)),
         "runs": runs,
         "seconds": round(time.perf_counter() - start, 1),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, one thread used",
-        "python": platform.python_version(),
-        "versions": {k: version(k) for k in ("numpy", "numba", "torch")},
-        "commit": _commit(),
+        **provenance("numpy", "numba", "torch"),
         "command": f"python -m econlib.social_design.record {part}",
     }
 
@@ -111,34 +103,21 @@ def _digits(values: np.ndarray | np.floating) -> list | float:
     return np.round(values, 5).tolist()
 
 
-def _commit() -> str:
-    done = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
-        cwd=FOLDER.parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.stdout.strip()
-
-
 def record(names: list[str]) -> None:
     """Run parts, all where none is named, and write their files."""
     for name in names or list(PARTS):
-        text = json.dumps(run(name), separators=(",", ":"))
-        text = text.replace('{"seed"', '\n {"seed"').replace(
-            ',"seconds"', ',\n"seconds"'
-        )
-        fresh = FOLDER / f"learned_{name}.part"
-        fresh.write_text(text + "\n")
-        os.replace(fresh, FOLDER / f"learned_{name}.json")
+        save(_file(name), run(name), row="seed")
 
 
 def load(name: str) -> dict:
     """Recorded run of a part."""
+    return read(_file(name))
+
+
+def _file(name: str) -> str:
     if name not in PARTS:
         raise ValueError(f"name = {name!r}: expected one of {', '.join(PARTS)}")
-    return json.loads((FOLDER / f"learned_{name}.json").read_text())
+    return f"data/recorded/social_design/learned_{name}.json"
 
 
 if __name__ == "__main__":

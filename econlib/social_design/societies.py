@@ -16,7 +16,7 @@ import numpy as np
 
 from econlib.social_design import kernels
 from econlib.social_design.harvest import HarvestLite
-from econlib.social_design.loop import Outcome
+from econlib.social_design.loop import Outcome, Society
 from econlib.social_design.one_step import OneStep
 from econlib.social_design.rounds import rollout, solve_rounds
 from econlib.social_design.schedules import rate_grid
@@ -26,7 +26,7 @@ __all__ = ["Commons", "EscapeRoom", "Workers"]
 
 
 @dataclass
-class Commons:
+class Commons(Society):
     """A commons whose stock outlives its rounds.
 
     Parameters
@@ -86,7 +86,7 @@ class Commons:
 
 
 @dataclass
-class Workers:
+class Workers(Society):
     """Workers under a linear income tax.
 
     Parameters
@@ -106,9 +106,6 @@ class Workers:
         self.n_players, self.start = len(self.economy.skills), 0
         skills = np.asarray(self.economy.skills, float).tolist()
         self.name = f"workers {skills}, {self.economy.elasticity}, step {self.step}"
-
-    def ahead(self, p: float, n_rounds: int) -> None:
-        """Nothing is carried over."""
 
     def respond(self, state: int, ahead: None) -> Outcome:
         """Answer to each rate, and the gain from any other income on a fine grid."""
@@ -132,7 +129,7 @@ class Workers:
 
 
 @dataclass
-class EscapeRoom:
+class EscapeRoom(Society):
     """A public good that some must provide for the others.
 
     Parameters
@@ -178,9 +175,6 @@ class EscapeRoom:
         raw = np.where(door & open_, 10.0, -1.0 * (self.profiles > 0))
         paid = payment * right
         return raw + paid - paid.mean(axis=1, keepdims=True)
-
-    def ahead(self, p: float, n_rounds: int) -> None:
-        """The next context does not depend on play."""
 
     def respond(self, state: int, ahead: None) -> Outcome:
         """Profile of least regret, best for the sum, under each payment."""

@@ -9,7 +9,7 @@ import pytest
 from open_spiel.python import policy as peer_policy
 from open_spiel.python.algorithms.exploitability import exploitability as peer
 
-from econlib.abcs.config import OFFICIAL, Config
+from econlib.abcs.config import METHODS, OFFICIAL, Config
 from econlib.abcs.learners import solve
 from econlib.abcs.mdp import from_gymnasium, random_mdp, value_iteration
 from econlib.abcs.simulators import (
@@ -43,7 +43,7 @@ def test_abcs_with_all_stationary_follows_one_action_and_counts_all():
     assert trace.followed[-1] == pytest.approx(1 / 4)
 
 
-@pytest.mark.parametrize("method", ["abcs", "max_cfr", "es"])
+@pytest.mark.parametrize("method", ["abcs", "max_cfr", "es", "es_rm"])
 def test_first_scores_are_those_of_uniform_play(method):
     trace = solve(game(KUHN), method, 1000, 0)
     assert trace.scores["exploitability"][0] == pytest.approx(11 / 24, abs=1e-12)
@@ -51,7 +51,7 @@ def test_first_scores_are_those_of_uniform_play(method):
     assert 2 * trace.scores["exploitability"][0] == pytest.approx(2 / 3, abs=1e-12)
 
 
-@pytest.mark.parametrize("method", ["abcs", "max_cfr", "es", "os", "bql"])
+@pytest.mark.parametrize("method", METHODS)
 def test_budget_points_and_seeds(method):
     one, same, other = (solve(game(KUHN), method, 3000, s) for s in (0, 0, 1))
     assert (np.diff(one.nodes) > 0).all()
@@ -63,7 +63,8 @@ def test_budget_points_and_seeds(method):
 
 
 @pytest.mark.parametrize(
-    ("method", "most"), [("abcs", 0.03), ("max_cfr", 0.03), ("es", 0.03), ("os", 0.04)]
+    ("method", "most"),
+    [("abcs", 0.03), ("max_cfr", 0.03), ("es", 0.03), ("es_rm", 0.03), ("os", 0.04)],
 )
 def test_methods_reach_equilibrium_of_kuhn_poker(method, most):
     scores = [solve(game(KUHN), method, 200_000, s) for s in range(3)]
@@ -193,6 +194,8 @@ def test_bad_arguments_are_refused_before_any_work():
             solve(env, **args)
     with pytest.raises(ValueError, match="does not end"):
         solve(cartpole(), "es", 10, 0)
+    with pytest.raises(ValueError, match=r"'es_rm': .* does not end"):
+        solve(cartpole(), "es_rm", 10, 0)
     with pytest.raises(ValueError, match="term_prob = 1"):
         cartpole(term_prob=1.0)
     with pytest.raises(ValueError, match="labels = 'fine'"):

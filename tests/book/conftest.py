@@ -5,15 +5,21 @@ And a small book, on which the rules of the ledger can be broken one by one.
 
 from __future__ import annotations
 
+import functools
+import http.server
 import json
 import shutil
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from browsing import CHROMIUM
 from filelock import FileLock
+from playwright.sync_api import Browser, sync_playwright
 from small_book import SmallBook
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,6 +69,30 @@ def book(tmp_path_factory, request) -> Book:
             done.write_text(json.dumps([built.returncode, built.stdout]))
     status, log = json.loads(done.read_text())
     return Book(source, source / "_build" / "html", status, log)
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args: object) -> None:
+        """Say nothing: the browser reports what fails."""
+
+
+@pytest.fixture(scope="module")
+def server(book) -> Iterator[str]:
+    """Address of the built book on this machine."""
+    handler = functools.partial(_Quiet, directory=str(book.html))
+    with http.server.ThreadingHTTPServer(("localhost", 0), handler) as httpd:
+        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+        yield f"http://localhost:{httpd.server_address[1]}/"
+        httpd.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM)
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture

@@ -1,98 +1,14 @@
-"""Every page in a headless Chromium: quiet, offline, typeset, usable by all."""
+"""Every page in a headless Chromium: quiet, offline, typeset, fit for a phone."""
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import http.server
-import shutil
-import threading
-from collections.abc import Iterator
 from urllib.parse import unquote
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from browsing import PHONE, needs_chromium, opened, settle
+from playwright.sync_api import Page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="no Chromium: apt-get install chromium to run these"
-)
-PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
-# Rules that only the theme's own frame breaks, looked at one by one: none in content.
-_AXE = {"resultTypes": ["violations"], "runOnly": ["wcag2a", "wcag2aa", "wcag21aa"]}
-
-
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *args: object) -> None:
-        """Say nothing: the browser reports what fails."""
-
-
-@pytest.fixture(scope="module")
-def server(book) -> Iterator[str]:
-    """Address of the built book on this machine."""
-    handler = functools.partial(_Quiet, directory=str(book.html))
-    with http.server.ThreadingHTTPServer(("localhost", 0), handler) as httpd:
-        threading.Thread(target=httpd.serve_forever, daemon=True).start()
-        yield f"http://localhost:{httpd.server_address[1]}/"
-        httpd.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM)
-        yield chromium
-        chromium.close()
-
-
-@contextlib.contextmanager
-def opened(browser: Browser, base: str, **options) -> Iterator[Page]:
-    """Yield a page whose console errors, failures and foreign requests are kept."""
-    options = {"viewport": DESKTOP, **options}
-    context = browser.new_context(**options)
-    page = context.new_page()
-    page.faults = []
-
-    def local(url: str) -> bool:
-        return url.startswith((base, "data:", "blob:"))
-
-    def request(route) -> None:
-        if local(route.request.url):
-            route.continue_()
-        else:
-            page.faults.append(f"request to {route.request.url}")
-            route.abort()
-
-    context.route("**/*", request)
-    page.on(
-        "console",
-        lambda m: m.type == "error" and page.faults.append(f"{page.url}: {m.text}"),
-    )
-    page.on("pageerror", lambda e: page.faults.append(f"{page.url}: {e}"))
-    page.on("requestfailed", lambda r: page.faults.append(f"failed: {r.url}"))
-    page.on("response", lambda r: r.ok or page.faults.append(f"{r.status}: {r.url}"))
-    try:
-        yield page
-    finally:
-        context.close()
-
-
-def settle(page: Page) -> None:
-    """Wait for maths and images."""
-    page.evaluate(
-        """async () => {
-            if (document.querySelector('script[src*="tex-svg"]')) {
-                while (!window.MathJax?.startup?.promise)
-                    await new Promise((done) => setTimeout(done, 20));
-                await MathJax.startup.promise;
-            }
-            await Promise.all([...document.images].map((image) => {
-                image.loading = "eager";
-                return image.decode().catch(() => null);
-            }));
-        }"""
-    )
+pytestmark = needs_chromium
 
 
 def faults_of_content(page: Page) -> list[str]:
@@ -143,21 +59,6 @@ def test_phone_width_does_not_scroll_sideways(book, server, browser):
             if width > PHONE["width"]:
                 wide[name] = width
     assert wide == {}
-
-
-@pytest.mark.parametrize("mode", ["light", "dark"])
-def test_no_serious_barrier_in_any_page(book, server, browser, mode):
-    barriers = []
-    with opened(browser, server, color_scheme=mode) as page:
-        for name in book.pages:
-            page.goto(server + name)
-            settle(page)
-            result = Axe().run(page, options=_AXE).response
-            for violation in result["violations"]:
-                if violation["impact"] in ("serious", "critical"):
-                    where = violation["nodes"][0]
-                    barriers.append((name, violation["id"], where["html"][:200]))
-    assert barriers == []
 
 
 def test_search_finds_the_chapter(server, browser):

@@ -16,8 +16,8 @@ from econlib.social_design.induced import (
     loop_manipulability,
     schedule_of_value,
     search_phantoms,
-    single_peaked_along,
 )
+from econlib.social_design.majority import single_peaked
 from econlib.social_design.schedules import rate_grid
 from econlib.social_design.welfare import power_mean, sigma_to_p
 
@@ -62,7 +62,7 @@ def test_the_reported_lie_pays_what_is_said():
 def test_peaks_of_the_commons():
     by_level = UTILITIES[schedule_of_value(UTILITIES, LEVELS)]
     assert LEVELS[induced_peaks(by_level)].tolist() == [0.6, 0.02, 0.02, 0.02]
-    assert single_peaked_along(by_level).all()
+    assert single_peaked(by_level.T).all()
 
 
 def test_schedules_of_values_maximise_the_objective():
@@ -73,11 +73,6 @@ def test_schedules_of_values_maximise_the_objective():
     for value, row in zip(values, rows, strict=True):
         welfare = power_mean(u, float(sigma_to_p(value)))
         assert welfare[row] == pytest.approx(welfare.max(), abs=1e-9)
-
-
-def test_single_peakedness_by_hand():
-    u = np.array([[1.0, 3.0, 2.0], [2.0, 2.0, 1.0], [2.0, 2.5, 3.0], [0.5, 1.0, 0.0]])
-    assert single_peaked_along(u).tolist() == [True, False, False]
 
 
 def test_every_phantom_median_is_sound_where_all_are_single_peaked():
