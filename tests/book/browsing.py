@@ -34,13 +34,18 @@ def opened(browser: Browser, base: str, **options) -> Iterator[Page]:
             page.faults.append(f"request to {route.request.url}")
             route.abort()
 
+    def failed(request) -> None:
+        # Leaving a page gives up what it still loads (its icon): that is no fault.
+        if request.failure != "net::ERR_ABORTED":
+            page.faults.append(f"{request.failure}: {request.url}")
+
     context.route("**/*", request)
     page.on(
         "console",
         lambda m: m.type == "error" and page.faults.append(f"{page.url}: {m.text}"),
     )
     page.on("pageerror", lambda e: page.faults.append(f"{page.url}: {e}"))
-    page.on("requestfailed", lambda r: page.faults.append(f"failed: {r.url}"))
+    page.on("requestfailed", failed)
     page.on("response", lambda r: r.ok or page.faults.append(f"{r.status}: {r.url}"))
     try:
         yield page
