@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from urllib.parse import unquote
 
-import pytest
 from browsing import PHONE, needs_chromium, opened, settle
 from playwright.sync_api import Page
 
@@ -31,34 +30,33 @@ def faults_of_content(page: Page) -> list[str]:
     )
 
 
-@pytest.mark.parametrize("scheme", ["http", "file"])
-def test_every_page_is_quiet_and_offline_with_figures_and_maths(
-    book, server, browser, scheme
-):
-    base = server if scheme == "http" else f"file://{book.html}/"
-    faults = []
-    typeset = 0
-    with opened(browser, base) as page:
+def faults_of(book, browser, base: str, **options) -> tuple[list[str], int]:
+    """What every page complains of, wide pages among it, and the maths that is set."""
+    faults, typeset = [], 0
+    with opened(browser, base, **options) as page:
+        limit = page.viewport_size["width"]
         for name in book.pages:
             page.goto(base + name)
             settle(page)
             faults += [f"{name}: {fault}" for fault in faults_of_content(page)]
             typeset += page.locator("article mjx-container").count()
+            width = page.evaluate("document.scrollingElement.scrollWidth")
+            if width > limit:
+                faults.append(f"{name}: scrolls sideways, {width} > {limit}")
         faults += page.faults
+    return faults, typeset
+
+
+def test_every_page_is_quiet_and_offline_with_figures_and_maths(book, server, browser):
+    faults, typeset = faults_of(book, browser, server)
     assert faults == []
     assert typeset > 100, "maths is not found at all"
 
 
-def test_phone_width_does_not_scroll_sideways(book, server, browser):
-    wide = {}
-    with opened(browser, server, viewport=PHONE) as page:
-        for name in book.pages:
-            page.goto(server + name)
-            settle(page)
-            width = page.evaluate("document.scrollingElement.scrollWidth")
-            if width > PHONE["width"]:
-                wide[name] = width
-    assert wide == {}
+def test_every_page_opens_from_the_disk_of_a_phone(book, browser):
+    faults, typeset = faults_of(book, browser, f"file://{book.html}/", viewport=PHONE)
+    assert faults == []
+    assert typeset > 100, "maths is not found at all"
 
 
 def test_search_finds_the_chapter(server, browser):
