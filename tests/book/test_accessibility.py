@@ -22,9 +22,7 @@ def test_no_serious_barrier_in_any_page(book, server, browser, mode):
         for name in book.pages:
             page.goto(server + name)
             settle(page)
-            result = (
-                Axe().run(page, options=_AXE if mode == "light" else _DARK).response
-            )
+            result = Axe().run(page, options=options).response
             for violation in result["violations"]:
                 if violation["impact"] in ("serious", "critical"):
                     where = violation["nodes"][0]
