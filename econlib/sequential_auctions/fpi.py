@@ -7,14 +7,14 @@ Each iteration (i) evaluates the actor :math:`\pi` by the known model,
    V(i,S)=\mathbb E_v\big[\pi_T+V(i+1,S\setminus T)\big],\qquad
    T=\arg\max_{T\subseteq S}v(T)-\pi(i,S)_T,
 
-with a hard choice, backwards over buyers, at every state; (ii) fits the critic to it, or
-keeps it as a table; (iii) improves the actor by Adam on the smoothed objective with the
-critic's values as offsets.  There is no maximum over actions anywhere but in (iii), and
-nothing of a dynamic programme.
+with a hard choice, backwards over buyers, at every state; (ii) fits the critic to it,
+or keeps it as a table; (iii) improves the actor by Adam on the smoothed objective with
+the critic's values as offsets.  There is no maximum over actions anywhere but in (iii),
+and nothing of a dynamic programme.
 
-Departures from the paper, each an option: two inputs more, a structured output, values at
-all states in place of visited ones, an inverse temperature and a learning rate that follow
-a schedule in steps, and draws of their own for each state of a step.
+Departures from the paper, each an option: two inputs more, a structured output, values
+at all states in place of visited ones, an inverse temperature and a learning rate that
+follow a schedule in steps, and draws of their own for each state of a step.
 """
 
 from __future__ import annotations
@@ -430,9 +430,13 @@ class _Training:
             group["lr"] = lr
         bits = _bits(self.bundles)
         target = torch.from_numpy(fresh)
+        everything = np.divmod(np.arange(n_states := self.n * (2**m - 1)), 2**m - 1)
         for _ in range(n_steps):
-            s = torch.from_numpy(self.rng.integers(1, self.bundles.n_sets, 512))
-            i = torch.from_numpy(self.rng.integers(0, self.n, 512))
+            i, s = everything
+            if n_states > 512:
+                some = self.rng.integers(n_states, size=512)
+                i, s = i[some], s[some]
+            i, s = torch.from_numpy(i), torch.from_numpy(s + 1)
             loss = ((self.critic(bits[s], i) - target[i, s]) ** 2).mean()
             self.critic_adam.zero_grad(set_to_none=True)
             loss.backward()

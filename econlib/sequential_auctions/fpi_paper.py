@@ -8,17 +8,18 @@ Repeat, from networks of three layers of 256 tanh units:
 
    .. math::
 
-      V^{targ}(s_t)=\tfrac1\ell\sum_j\big[a^t_{T_j}+V_\alpha(i_{t+1},S_t\setminus T_j)\big],
+      V^{targ}(s_t)=\tfrac1\ell\sum_j
+      \big[a^t_{T_j}+V_\alpha(i_{t+1},S_t\setminus T_j)\big],
 
    and more critic steps;
 3. actor steps, each one of Adam on the gradient over the whole buffer, the critic's
    values as offsets; the states of a group share :math:`\ell` fresh valuations;
 4. :math:`\epsilon\leftarrow\epsilon\,\eta_\epsilon`.
 
-States of the buffer that coincide have the same prices and offsets, so that each distinct
-one is computed once and weighted by its count: on 5 buyers and 5 items at most 155 rows
-in place of 5120, and the same expectation.  A group is the distinct states' share of one
-of the paper's minibatches.
+States of the buffer that coincide have the same prices and offsets, so that each
+distinct one is computed once and weighted by its count: on 5 buyers and 5 items at most
+155 rows in place of 5120, and the same expectation.  A group is the distinct states'
+share of one of the paper's minibatches.
 """
 
 from __future__ import annotations

@@ -165,7 +165,7 @@ def shared_gradient(prices, sets, buyers, after, flat, values, beta):
 
     ``values[d, T]`` is the worth of bundle T in draw d.
     """
-    start, column, bundle, rest, parent, top = flat
+    start, column, bundle, rest, _, _ = flat
     most = 0
     for b in range(len(sets)):
         most = max(most, start[sets[b] + 1] - start[sets[b]])
@@ -201,7 +201,7 @@ def shared_gradient(prices, sets, buyers, after, flat, values, beta):
 @no_type_check
 def hard_targets(menu_prices, sets, buyers, after, n_draws, flat, law, rng):
     """Values of some states by one step of the model, draws of their own each."""
-    start, column, bundle, rest, parent, top = flat
+    start, _, bundle, rest, parent, top = flat
     members, left, quantiles, own_low, own_span, size = law
     n_sets = len(start) - 1
     v = np.empty(start[n_sets] - start[n_sets - 1], np.float32)
@@ -241,8 +241,8 @@ def sweep(menu_prices, values, flat):
     """Value of a policy at every state, backwards over buyers, the choice hard.
 
     ``menu_prices[i, f]`` is buyer i's price of flat option f, ``values[d, T]`` worth of
-    each bundle in draw d, the same draws at every state.  Returns ``after[i, S]``, 0 for
-    the last i and where nothing is left.
+    each bundle in draw d, the same draws at every state.  Returns ``after[i, S]``, 0
+    for the last i and where nothing is left.
     """
     n_buyers = menu_prices.shape[0]
     after = np.zeros((n_buyers + 1, len(flat[0]) - 1), np.float32)
@@ -255,7 +255,7 @@ def sweep(menu_prices, values, flat):
 @no_type_check
 def sweep_one(prices, values, flat, after):
     """Value of one buyer's menus at every set, ``after[S]`` what comes after him."""
-    start, column, bundle, rest, parent, top = flat
+    start, _, bundle, rest, _, _ = flat
     n_sets = len(start) - 1
     here = np.zeros(n_sets, np.float32)
     for s in range(1, n_sets):
@@ -282,7 +282,7 @@ def play(menu_prices, n_episodes, noise, flat, law, rng):
 
     ``noise`` is the standard deviation of what is added to each price, 0 for none.
     """
-    start, column, bundle, rest, parent, top = flat
+    start, _, bundle, rest, parent, top = flat
     members, left, quantiles, own_low, own_span, size = law
     n_buyers = menu_prices.shape[0]
     n_sets = len(start) - 1

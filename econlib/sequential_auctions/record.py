@@ -4,10 +4,10 @@ r"""Long runs of the chapter, kept as JSON.
 ``data/recorded/sequential_auctions/<topic>.json``; topics after it make those only.
 
 ==================  ==============================================================
-paper_fpi           Algorithm 4 with table 5, every cell of tables 1 and 2
-ablation            the recipe on A at 10 × 10, one change at a time, three seeds
+paper_fpi           Algorithm 4 with table 5, and A at 10 × 10 in a shorter run
+recipe              the recipe, cells of tables 1 and 2 with ten items
+ablation            the recipe on A at 8 × 8, one change at a time, three seeds
 policy_gradient     PPO and SAC, every cell of tables 1 to 3, seconds stated
-entry_fees          fitted policy iteration with entry fees, both cells of table 3
 ==================  ==============================================================
 """
 
@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import partial
 
 from econlib.records import digits, provenance
 from econlib.records import load as read
@@ -32,7 +33,7 @@ from econlib.sequential_auctions.settings import Setting
 __all__ = ["ABLATION", "CELLS", "PACKAGES", "TOPICS", "load", "record", "run"]
 
 #: Whose versions a record keeps.
-PACKAGES = ("numpy", "numba", "torch")
+PACKAGES = ("numpy", "numba", "torch", "stable_baselines3")
 
 #: Cells of tables 1 and 2: setting, buyers and items.
 CELLS = {
@@ -71,25 +72,51 @@ ABLATION: dict[str, dict] = {
     "32 shared draws": {**_NEAR, "shared": True, "lr_end": 1e-3, "warm_up": 0},
 }
 
+#: Cells of table 3, with entry fees.
+LARGE = {"20x20": ("A", 20, 20), "50x50": ("A", 50, 50)}
+
 _EPISODES = 50_000
 
 
-def paper_runs(cells: tuple[str, ...] = tuple(CELLS), seed: int = 0, **changes) -> list:
-    """Algorithm 4 on some cells; setting F with ten times the actor's step."""
-    return [_paper_run(cell, seed, **changes) for cell in cells]
+def paper_runs(
+    cells: tuple[str, ...] = ("5x5-A", "5x5-B", "5x5-C", "5x5-D", "10x10-A"),
+    seed: int = 0,
+    **changes: object,
+) -> Iterator[dict]:
+    """Algorithm 4 on some cells of table 1.
+
+    With ten items 12 of the paper's 20 iterations are run, on 64 draws and not 256.
+    """
+    for cell in cells:
+        name, n, m = CELLS[cell]
+        own = {"n_iterations": 12, "n_draws": 64} if m == 10 else {}
+        own |= changes
+        setting = Setting(name, m)
+        result = paper_fpi(setting, n, PaperConfig(), seed=seed, n_log=10_000, **own)
+        yield {"cell": cell, "seed": seed, **own, **_kept(setting, result)}
 
 
-def _paper_run(cell: str, seed: int, **changes: object) -> dict:
-    name, n, m = CELLS[cell]
-    if name == "F":
-        changes = {"lr_actor": 1e-3, **changes}
-    setting = Setting(name, m)
-    result = paper_fpi(setting, n, PaperConfig(), seed=seed, n_log=10_000, **changes)
-    return {"cell": cell, "seed": seed, **changes, **_kept(setting, result)}
+def recipe_runs(
+    cells: tuple[str, ...] = tuple(CELLS)[5:], seed: int = 0, n_iterations: int = 8
+) -> Iterator[dict]:
+    """The recipe with a tabular critic on the cells with ten items."""
+    for cell in cells:
+        name, n, m = CELLS[cell]
+        setting = Setting(name, m)
+        result = fitted_policy_iteration(
+            setting,
+            n,
+            seed=seed,
+            n_iterations=n_iterations,
+            critic="table",
+            n_log=5000,
+        )
+        yield {"cell": cell, "seed": seed, **_kept(setting, result)}
 
 
 def _kept(setting: Setting, result: object) -> dict:
-    mean, error = evaluate(setting, result, _EPISODES)
+    n_test = _EPISODES if setting.name not in "EF" else _EPISODES // 5
+    mean, error = evaluate(setting, result, n_test)
     return {
         "revenue": round(mean, 5),
         "error": round(error, 5),
@@ -103,42 +130,93 @@ def _kept(setting: Setting, result: object) -> dict:
 def ablation_runs(
     seeds: tuple[int, ...] = (0, 1, 2),
     rows: tuple[str, ...] = tuple(ABLATION),
-    n: int = 10,
-    n_iterations: int = 8,
-) -> list:
-    """The recipe and its changes on setting A, n buyers and items."""
+    n: int = 8,
+    n_iterations: int = 10,
+) -> Iterator[dict]:
+    """The recipe and its changes on setting A, n buyers and items, short iterations."""
     setting = Setting("A", n)
-    kept = []
-    for row in rows:
-        for seed in seeds:
+    for seed in seeds:
+        for row in rows:
             result = fitted_policy_iteration(
-                setting, n, seed=seed, n_iterations=n_iterations, **ABLATION[row]
+                setting,
+                n,
+                seed=seed,
+                n_iterations=n_iterations,
+                actor_steps=60,
+                critic_steps=150,
+                **ABLATION[row],
             )
             mean, error = evaluate(setting, result, _EPISODES)
-            kept.append(
-                {
-                    "row": row,
-                    "seed": seed,
-                    "revenue": round(mean, 5),
-                    "error": round(error, 5),
-                    "seconds": round(float(result.seconds[-1]), 2),
-                }
+            yield {
+                "cell": row,
+                "seed": seed,
+                "revenue": round(mean, 5),
+                "error": round(error, 5),
+                "seconds": round(float(result.seconds[-1]), 2),
+            }
+
+
+def policy_gradient_runs(
+    cells: tuple[str, ...] = (*CELLS, *LARGE),
+    methods: tuple[str, ...] = ("ppo", "sac"),
+    seconds: float | int = 6.0,
+    seed: int = 0,
+) -> Iterator[dict]:
+    """PPO and SAC for some process seconds a cell."""
+    from econlib.sequential_auctions.policy_gradient import learn
+
+    for cell in cells:
+        name, n, m = {**CELLS, **LARGE}[cell]
+        for method in methods:
+            result = learn(
+                Setting(name, m),
+                n,
+                method=method,
+                menu="entry_fee" if cell in LARGE else "bundles",
+                seconds=seconds,
+                lr=1e-3 if method == "ppo" and m == 5 else 3e-4,
+                seed=seed,
+                n_points=2,
+                n_test=4096 if cell in LARGE else 20_000,
             )
-    return kept
+            yield {
+                "cell": cell,
+                "method": method,
+                "seed": seed,
+                "revenue": round(result.revenue, 5),
+                "error": round(result.error, 5),
+                "episodes": result.n_episodes,
+                "steps": result.steps.astype(int).tolist(),
+                "seconds": digits(result.seconds, 4),
+                "curve": digits(result.curve, 5),
+            }
 
 
 #: What makes the runs of each record, and its parameters.
-TOPICS: dict[str, tuple[Callable[..., list], dict]] = {
+TOPICS: dict[str, tuple[Callable[..., Iterator[dict]], dict]] = {
     "paper_fpi": (paper_runs, {"config": asdict(PaperConfig())}),
+    "recipe": (
+        recipe_runs,
+        {"n_iterations": 8, "config": asdict(FPIConfig(critic="table"))},
+    ),
+    "policy_gradient": (
+        policy_gradient_runs,
+        {"n_envs": 1024, "seconds_of_training": 6.0},
+    ),
     "ablation": (
         ablation_runs,
-        {"setting": "A", "n": 10, "n_iterations": 8, "config": asdict(FPIConfig())},
+        {
+            "setting": "A",
+            "n": 8,
+            "n_iterations": 10,
+            "config": asdict(FPIConfig(actor_steps=60, critic_steps=150)),
+        },
     ),
 }
 
 
-def run(topic: str, **changes: object) -> dict:
-    """Make the runs of a record.
+def run(topic: str, keep: Callable[[dict], None] | None = None, **changes) -> dict:
+    """Make the runs of a record; ``keep`` is called with it after each of them.
 
     Raises
     ------
@@ -146,23 +224,28 @@ def run(topic: str, **changes: object) -> dict:
         An unknown topic.
     """
     make, parameters = TOPICS[_known(topic)]
-    start = time.process_time()
-    runs = make(**changes)
-    return {
+    kept = {
         "topic": topic,
         **parameters,
         "evaluation_episodes": _EPISODES,
-        "seconds": round(time.process_time() - start, 1),
+        "seconds": 0.0,
         **provenance(*PACKAGES),
         "command": f"python -m econlib.sequential_auctions.record {topic}",
-        "runs": runs,
+        "runs": [],
     }
+    start = time.process_time()
+    for one in make(**changes):
+        kept["runs"].append(one)
+        kept["seconds"] = round(time.process_time() - start, 1)
+        if keep is not None:
+            keep(kept)
+    return kept
 
 
 def record(topics: list[str]) -> None:
-    """Make records, all where none is named, and write their files."""
+    """Make records, all where none is named, and write their files run by run."""
     for topic in topics or list(TOPICS):
-        save(_file(topic), run(topic), row=None if topic == "ablation" else "cell")
+        run(topic, partial(save, _file(topic), row="cell"))
 
 
 def load(topic: str) -> dict:
