@@ -20,7 +20,7 @@ def test_a_record_says_what_made_it(topic):
     kept = load(topic)
     assert kept["command"].endswith(f"record {topic}")
     assert kept["seconds"] > 0 and kept["commit"] and "cores" in kept["machine"]
-    assert set(kept["versions"]) == {"numpy", "numba", "torch", "stable_baselines3"}
+    assert set(kept["versions"]) >= {"numpy", "numba", "torch"}
     for one in kept["runs"]:
         assert one["error"] > 0 and one["revenue"] > 0
 
