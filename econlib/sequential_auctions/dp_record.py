@@ -1,6 +1,6 @@
 r"""Long runs of the dynamic programme over all states, kept as JSON.
 
-``python -m econlib.sequential_auctions.record B 10 10`` solves the 10,240 states of ten
+``python -m econlib.sequential_auctions.dp_record B 10 10`` solves the 10,240 states of ten
 buyers and ten unlike items, minutes on one core, plays the policy that
 comes out, and writes ``data/recorded/sequential_auctions/full_dp_B_10x10.json``; other
 settings and sizes likewise, with seeds after them.
@@ -14,6 +14,7 @@ from dataclasses import asdict
 
 import numpy as np
 import torch
+from tqdm.auto import tqdm
 
 from econlib.records import digits, provenance
 from econlib.records import load as read
@@ -56,7 +57,10 @@ def run(
     runs = []
     for seed in seeds:
         start = time.perf_counter()
-        found = full_dp(setting, n_buyers, config, seed=seed)
+        with tqdm(total=n_buyers, unit="stage", leave=False) as bar:
+            found = full_dp(
+                setting, n_buyers, config, seed=seed, on_stage=lambda t: bar.update()
+            )
         seconds = time.perf_counter() - start
         policy = by_state(setting, found.prices[:0:-1])
         played = simulate(setting, policy, n_episodes, np.random.default_rng([seed, 3]))
@@ -78,7 +82,7 @@ def run(
         "config": asdict(config),
         "episodes": n_episodes,
         **provenance(*PACKAGES),
-        "command": "python -m econlib.sequential_auctions.record "
+        "command": "python -m econlib.sequential_auctions.dp_record "
         + " ".join(map(str, (name, n_buyers, n_items, *seeds))),
         "runs": runs,
     }
