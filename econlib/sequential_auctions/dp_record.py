@@ -1,8 +1,8 @@
 r"""Long runs of the dynamic programme over all states, kept as JSON.
 
-``python -m econlib.sequential_auctions.dp_record B 10 10`` solves the 10,240 states of ten
-buyers and ten unlike items, minutes on one core, plays the policy that
-comes out, and writes ``data/recorded/sequential_auctions/full_dp_B_10x10.json``; other
+``python -m econlib.sequential_auctions.dp_record B 10 10`` solves the 10,240 states of
+ten buyers and ten unlike items, minutes on one core, plays the policy that comes out,
+and writes ``data/recorded/sequential_auctions/full_dp_B_10x10.json``; other
 settings and sizes likewise, with seeds after them.
 """
 
@@ -30,11 +30,11 @@ __all__ = ["CONFIG", "PACKAGES", "load", "record", "run"]
 PACKAGES = ("numpy", "torch", "numba")
 #: How menus are trained.
 CONFIG = RochetOffsetConfig(
-    n_samples=256,
+    n_samples=512,
     n_steps=60,
     lr=0.02,
     lr_end=2e-4,
-    temperature=(20.0, 300.0),
+    temperature=(50.0, 120.0),
     start=0.5,
     warm=True,
     n_eval=2**13,

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from econlib.sequential_auctions.full_dp import full_dp
 from econlib.sequential_auctions.dp_record import load, run
+from econlib.sequential_auctions.full_dp import full_dp
 from econlib.sequential_auctions.rochet_offsets import BOOK, rochet_dp
 from econlib.sequential_auctions.settings import Setting
 from econlib.sequential_auctions.simulator import by_state, simulate
@@ -63,7 +63,7 @@ def test_the_record_holds_what_a_run_gives():
     small = run("B", 1, 2, config=QUICK, n_episodes=1000)
     kept = load("B", 10, 10)
     assert set(kept) == set(small)
-    assert kept["command"].startswith("python -m econlib.sequential_auctions.dp_record B")
+    assert kept["command"].endswith("sequential_auctions.dp_record B 10 10 0")
     assert kept["n_states"] == 10_240
     few = full_dp(Setting("B", 3), 1, QUICK).values[1]  # a third of the items' values
     for one in kept["runs"]:
