@@ -71,5 +71,6 @@ def test_the_record_holds_what_a_run_gives():
         assert (np.diff(one["by_buyers_to_come"]) > 0).all()
         states = np.array(one["one_buyer_by_state"])
         items = 0.25 * np.arange(1, 11) / 10
-        assert states[2 ** np.arange(10)].tolist() == pytest.approx(items, rel=0.03)
-        assert states[:8] * 10 / 3 == pytest.approx(few, rel=0.03)
+        # 8192 buyers a state: a standard error of 1.6 percent
+        assert states[2 ** np.arange(10)] == pytest.approx(items, rel=0.07)
+        assert states[:8] * 10 / 3 == pytest.approx(few, rel=0.07)
