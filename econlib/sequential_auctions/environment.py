@@ -170,7 +170,7 @@ class AuctionBatch:
         Parameters
         ----------
         prices : ndarray, shape (n_envs, n_actions)
-            In units of money, not of :attr:`scale`; negative ones are allowed.
+            In units of money, not of ``scale``; negative ones are allowed.
 
         Raises
         ------
@@ -231,7 +231,7 @@ class SequentialAuctionEnv(gymnasium.Env):
 
     Notes
     -----
-    Prices are an action's numbers times :attr:`AuctionBatch.scale`.  What is seen is
+    Prices are an action's numbers times the batch's ``scale``.  What is seen is
     1 for each item left and the number of buyers gone; ``info`` has the mask of the
     bundle taken.  ``gymnasium.make("econlib/SequentialAuction-v0", ...)`` makes one
     too, once this module is imported.

@@ -22,6 +22,7 @@ from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
+from scipy.special import comb
 
 from econlib.sequential_auctions.posted_prices import check_laws
 
@@ -234,6 +235,10 @@ class Setting:
             t = self._draw((n_samples, n_left), rng)
             t = np.sort(t, axis=1)[:, ::-1][:, :most].cumsum(axis=1)
             return np.concatenate([np.zeros((n_samples, 1)), t], axis=1)
+        if self.name == "E":  # independent: the best of c values is u^(1/c)
+            k = np.arange(n_left + 1)
+            u = rng.random((n_samples, n_left + 1)) ** (1 / comb(n_left, k))
+            return u * np.sqrt(k)
         few = replace(self, n_items=n_left)
         best = np.zeros((n_samples, n_left + 1))
         chunk = max(1, 2**22 >> n_left)
