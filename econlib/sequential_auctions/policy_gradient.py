@@ -101,7 +101,8 @@ class AuctionVecEnv(VecEnv):
         return seen, step.payments.astype(np.float32), done, infos
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Forget the last actions; nothing else is held."""
+        self._actions = None
 
     def get_attr(self, attr_name: str, indices: object = None) -> list:
         """The same for each auction."""
