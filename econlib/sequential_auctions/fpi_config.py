@@ -1,4 +1,4 @@
-"""How fitted policy iteration trains: every hyperparameter of the recipe in one place."""
+"""How fitted policy iteration trains: every hyperparameter of the recipe."""
 
 from __future__ import annotations
 
