@@ -96,7 +96,7 @@ class StatefulPrices:
     prices: Float[np.ndarray, "n_stages n_sizes"]
 
 
-def _sum_law(parts: list[tuple[object, float, float]]) -> GridLaw:
+def _sum_law(parts: list[tuple[object, float | int, float | int]]) -> GridLaw:
     """Law of a sum of independent parts, each with its law and the ends of its range.
 
     Masses of cells are convolved and stand at the cells' middles: errors are of the
