@@ -234,8 +234,8 @@ def grand_bundle(setting: Setting, n_buyers: int, seed: int = 0) -> PostedPrices
 
     Examples
     --------
-    >>> round(float(grand_bundle(Setting("A", 5), 5).values[0]), 3)
-    2.577
+    >>> round(float(grand_bundle(Setting("A", 5), 5).values[0]), 4)
+    2.5776
     """
     _check(n_buyers)
     return posted_prices([bundle_law(setting, seed)] * n_buyers)
