@@ -30,6 +30,8 @@ def test_gymnasiums_own_checker(name, menu):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check_env(env.unwrapped)
+    seen, _ = env.reset(seed=1)
+    assert seen.tolist() == [1, 1, 1, 1, 0]
 
 
 @pytest.mark.parametrize("menu", MENUS)
