@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import cfr, program, rochetnet
+from benchmarks import cfr, program, rochetnet, sequential
 from benchmarks.record import report
 
-_ALL = {"rochetnet": rochetnet.measure, "program": program.measure, "cfr": cfr.measure}
+_ALL = {
+    "rochetnet": rochetnet.measure,
+    "program": program.measure,
+    "cfr": cfr.measure,
+    "sequential": sequential.measure,
+}
 
 
 def main(names: list[str]) -> int:

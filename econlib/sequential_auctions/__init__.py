@@ -1,1 +1,1 @@
-"""Sequential combinatorial auctions: the models and exact solvers of that chapter."""
+"""Sequential combinatorial auctions: buyers, exact solvers and learners."""

@@ -17,11 +17,14 @@ which :meth:`Setting.best_by_size` draws.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
+from scipy.special import comb
+
+from econlib.sequential_auctions.posted_prices import check_laws
 
 __all__ = ["MOST_ITEMS", "SETTINGS", "Setting", "popcount"]
 
@@ -51,11 +54,15 @@ class Setting:
     spread : tuple of float
         Ends of :math:`c_T/|T|` in setting F.  The stated law is (-1, 1); the official
         code trains on (0, 1) and tests on (-1, 1).
+    law : scipy.stats frozen distribution, optional
+        Of :math:`t_j` in place of the stated one, with nonnegative bounded values; in
+        setting B of :math:`t_jm/j`.  Setting E has none.
 
     Raises
     ------
     ValueError
-        An unknown name, a size out of range, or reversed ends.
+        An unknown name, a size out of range, reversed ends, or a law that cannot be
+        drawn from.
 
     Examples
     --------
@@ -67,6 +74,7 @@ class Setting:
     n_items: int
     demand: int = 3
     spread: tuple[float | int, float | int] = (-1.0, 1.0)
+    law: object | None = None
 
     def __post_init__(self) -> None:
         if self.name not in SETTINGS:
@@ -86,6 +94,10 @@ class Setting:
             raise ValueError(f"spread = {self.spread}: expected low < high")
         if self.name in "EF" and self.n_items > MOST_ITEMS:
             raise ValueError(self._too_many())
+        if self.law is not None:
+            if self.name == "E":
+                raise ValueError("law: setting E draws bundles, not items")
+            check_laws([self.law])
 
     def _too_many(self) -> str:
         return (
@@ -105,6 +117,29 @@ class Setting:
             self.name, self.n_items
         )
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Least and largest value of an item; in setting B of the last one."""
+        if self.law is None:
+            return (1.0, 2.0) if self.name == "F" else (0.0, 1.0)
+        low, high = np.asarray(self.law.ppf([0.0, 1.0]), float).tolist()
+        return low, high
+
+    @cached_property
+    def tops(self) -> Float[np.ndarray, " n_items"]:
+        """Largest value of each item; not for setting E."""
+        top = np.full(self.n_items, self.bounds[1])
+        if self.name == "B":
+            top = top * np.arange(1, self.n_items + 1) / self.n_items
+        return top
+
+    def _draw(self, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+        """Values of items before setting B scales them."""
+        t = rng.random(shape)
+        if self.law is not None:
+            return np.asarray(self.law.ppf(t), float)
+        return t + 1 if self.name == "F" else t
+
     @cached_property
     def sizes(self) -> np.ndarray:
         """Number of items of each bundle, shape (2 ** n_items,)."""
@@ -123,10 +158,10 @@ class Setting:
         """Values :math:`t_j` of single items, for the settings that have them."""
         if self.name == "E":
             raise ValueError("name = 'E': bundles have values of their own, items none")
-        t = rng.random((n_samples, self.n_items))
+        t = self._draw((n_samples, self.n_items), rng)
         if self.name == "B":
             return t * np.arange(1, self.n_items + 1) / self.n_items
-        return t + 1 if self.name == "F" else t
+        return t
 
     def values(
         self, n_samples: int, rng: np.random.Generator
@@ -197,10 +232,14 @@ class Setting:
             )
         most = min(self.most, n_left)
         if self.name in "ACD":
-            t = rng.random((n_samples, n_left))
+            t = self._draw((n_samples, n_left), rng)
             t = np.sort(t, axis=1)[:, ::-1][:, :most].cumsum(axis=1)
             return np.concatenate([np.zeros((n_samples, 1)), t], axis=1)
-        few = Setting(self.name, n_left, self.demand, self.spread)
+        if self.name == "E":  # independent: the best of c values is u^(1/c)
+            k = np.arange(n_left + 1)
+            u = rng.random((n_samples, n_left + 1)) ** (1 / comb(n_left, k))
+            return u * np.sqrt(k)
+        few = replace(self, n_items=n_left)
         best = np.zeros((n_samples, n_left + 1))
         chunk = max(1, 2**22 >> n_left)
         for start in range(0, n_samples, chunk):

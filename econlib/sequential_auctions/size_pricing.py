@@ -24,7 +24,13 @@ from jaxtyping import Float
 
 from econlib.sequential_auctions.settings import Setting
 
-__all__ = ["SizePricing", "hard_value", "price_gradient", "size_pricing_dp"]
+__all__ = [
+    "SizePricing",
+    "hard_value",
+    "price_gradient",
+    "size_pricing_dp",
+    "value_of_prices",
+]
 
 
 @dataclass(frozen=True)
@@ -162,6 +168,55 @@ def size_pricing_dp(
             prices[t, s, :k] = start
             values[t, s], errors[t, s] = hard_value(test, start, after)
     return SizePricing(values, errors, prices)
+
+
+def value_of_prices(
+    setting: Setting,
+    prices: Float[np.ndarray, "n_stages n_sizes n_options"],
+    *,
+    seed: int = 0,
+    n_samples: int = 32_768,
+) -> tuple[
+    Float[np.ndarray, "n_stages n_sizes"], Float[np.ndarray, "n_stages n_sizes"]
+]:
+    """What size prices earn from buyers who may be others than they were made for.
+
+    Parameters
+    ----------
+    setting : Setting
+        Of the buyers who come; with exchangeable items.
+    prices : ndarray, shape (n_buyers + 1, n_items + 1, most + 1)
+        As in :class:`SizePricing`.
+    seed : int
+        Of the sample.
+    n_samples : int
+        Buyers that value each state, 100 or more.
+
+    Returns
+    -------
+    values, errors : ndarray, shape (n_buyers + 1, n_items + 1)
+        Revenue with t buyers to come and s items left; standard error of its last
+        stage.
+
+    Raises
+    ------
+    ValueError
+        Prices of another shape, or too small a sample.
+    """
+    expected = (setting.n_items + 1, setting.most + 1)
+    if prices.shape[1:] != expected or n_samples < 100:
+        raise ValueError(
+            f"prices: shape {prices.shape}, expected (n, *{expected}); "
+            f"n_samples = {n_samples}: expected 100 or more"
+        )
+    values, errors = np.zeros((2, *prices.shape[:2]))
+    for s in range(1, setting.n_items + 1):
+        best = setting.best_by_size(n_samples, s, np.random.default_rng([seed, s]))
+        k = best.shape[1]
+        for t in range(1, len(prices)):
+            after = values[t - 1, s::-1][:k]
+            values[t, s], errors[t, s] = hard_value(best, prices[t, s, :k], after)
+    return values, errors
 
 
 def _ascend(

@@ -105,7 +105,7 @@ def _improve(start: np.ndarray, after: np.ndarray, n_grid: int) -> OptimizeResul
         jac=True,
         method="SLSQP",
         bounds=bounds,
-        options={"ftol": 1e-11, "maxiter": 300},
+        options={"ftol": 1e-8, "maxiter": 100},
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from econlib.sequential_auctions.settings import SETTINGS, Setting
 
@@ -97,3 +98,23 @@ def test_what_a_setting_does_not_have(rng):
         Setting("E", 3).items(1, rng)
     with pytest.raises(ValueError, match="n_left = 4"):
         Setting("A", 3).best_by_size(1, 4, rng)
+
+
+@pytest.mark.parametrize("name", ["A", "B", "C", "D", "F"])
+def test_another_law_of_items(name, rng):
+    law = stats.beta(2, 3, 1, 2)  # on [1, 3]
+    setting = Setting(name, 3, law=law)
+    assert setting.bounds == (1.0, 3.0)
+    t = setting.items(50_000, rng)
+    assert (t <= setting.tops).all()
+    mean = law.mean() * setting.tops / 3
+    assert t.mean(axis=0).tolist() == pytest.approx(mean.tolist(), abs=0.02)
+
+
+def test_laws_that_cannot_be_drawn_from():
+    with pytest.raises(ValueError, match="expected laws with cdf and ppf"):
+        Setting("A", 3, law=max)
+    with pytest.raises(ValueError, match="expected bounded and nonnegative"):
+        Setting("A", 3, law=stats.norm())
+    with pytest.raises(ValueError, match="setting E draws bundles"):
+        Setting("E", 3, law=stats.uniform())

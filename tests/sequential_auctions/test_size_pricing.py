@@ -12,6 +12,7 @@ from econlib.sequential_auctions.size_pricing import (
     hard_value,
     price_gradient,
     size_pricing_dp,
+    value_of_prices,
 )
 from econlib.sequential_auctions.subset_uniform import quadrature_dp
 from econlib.sequential_auctions.two_items import area_dp
@@ -129,3 +130,15 @@ def test_bad_numbers(arguments, message):
 def test_items_that_differ():
     with pytest.raises(ValueError, match="items differ"):
         size_pricing_dp(Setting("B", 2), 1)
+
+
+def test_value_of_prices_is_what_they_were_made_for_and_less_elsewhere():
+    told, true = Setting("F", 3, spread=(0.0, 1.0)), Setting("F", 3)
+    made = size_pricing_dp(told, 2, n_train=4096, n_test=16384, n_steps=80)
+    again, errors = value_of_prices(told, made.prices, seed=9)
+    assert np.abs(again - made.values).max() < 6 * errors.max() + 0.02
+    there, _ = value_of_prices(true, made.prices)
+    best = size_pricing_dp(true, 2, n_train=4096, n_test=16384, n_steps=80)
+    assert there[2, 3] < best.values[2, 3] < again[2, 3]
+    with pytest.raises(ValueError, match="n_samples = 5"):
+        value_of_prices(true, made.prices, n_samples=5)

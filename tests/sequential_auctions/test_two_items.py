@@ -8,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from econlib.sequential_auctions.two_items import area_dp, choice_areas, stage_value
+from econlib.sequential_auctions.two_items import (
+    area_dp,
+    best_order_two_items,
+    best_prices,
+    choice_areas,
+    stage_value,
+)
 
 PRICES = st.tuples(st.floats(0, 1), st.floats(0, 1.2)).map(lambda x: (x[0], sum(x)))
 
@@ -100,10 +106,14 @@ def test_no_lottery_beats_size_prices_on_a_grid(after, value):
     assert lotteries == pytest.approx(best, abs=1e-6)
 
 
+@pytest.fixture(scope="module")
+def found():
+    return area_dp(10)
+
+
 @settings(max_examples=50, deadline=None)
-@given(PRICES, st.integers(1, 10))
-def test_no_menu_beats_the_solution(prices, t):
-    found = area_dp(10)
+@given(prices=PRICES, t=st.integers(1, 10))
+def test_no_menu_beats_the_solution(found, prices, t):
     assert stage_value(*prices, found.values[t - 1]) <= found.values[t, 2] + 1e-9
 
 
@@ -117,3 +127,18 @@ def test_bad_prices(prices):
 def test_bad_number_of_buyers(n):
     with pytest.raises(ValueError, match=f"n_buyers = {n}: expected an integer"):
         area_dp(n)
+
+
+def test_best_orders_of_two_items_let_the_richer_come_first():
+    order, value, every = best_order_two_items([1, 2, 1.5])
+    assert order == (1, 2, 0) and value == max(every.values())
+    assert len(every) == 6
+    alike = best_order_two_items([3, 3])
+    assert alike[1] == pytest.approx(3 * area_dp(2).values[2, 2])
+    with pytest.raises(ValueError, match="expected 1 to 6 numbers above 0"):
+        best_order_two_items([])
+
+
+def test_best_prices_where_keeping_both_is_best():
+    after = np.array([0.0, 1.5, 4.0])
+    assert best_prices(after)[2] == pytest.approx(4.0)
