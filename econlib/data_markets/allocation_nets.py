@@ -15,6 +15,7 @@ whole loss: no penalty, no multiplier.
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
@@ -61,7 +62,7 @@ class StackedMLP(nn.Module):
         super().__init__()
         sizes = [n_in] + [width] * depth + [n_out]
         self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
-        for a, b in zip(sizes[:-1], sizes[1:], strict=True):
+        for a, b in itertools.pairwise(sizes):
             w = torch.rand(n_nets, a + 1, b, generator=rng, dtype=torch.float64)
             w = (2 * w - 1) / math.sqrt(a)
             self.weights.append(nn.Parameter(w[:, :a]))

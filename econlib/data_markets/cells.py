@@ -16,6 +16,7 @@ between cells :math:`m-1` and :math:`m` the gain exceeds the price step iff
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,7 +27,6 @@ from scipy.optimize import isotonic_regression
 from torch import Tensor
 
 from econlib.data_markets.competition import NOTIONS, Setting, check_market
-from econlib.valuations import Marginal
 
 __all__ = [
     "Audit",
@@ -231,7 +231,7 @@ def _pool(e: Tensor) -> Tensor:
     """Matrix that averages over the blocks of an isotonic regression."""
     blocks = isotonic_regression(e.detach().numpy()).blocks
     pool = torch.zeros(len(e), len(e), dtype=e.dtype)
-    for start, end in zip(blocks[:-1], blocks[1:], strict=True):
+    for start, end in itertools.pairwise(blocks):
         pool[start:end, start:end] = 1.0 / (end - start)
     return pool
 

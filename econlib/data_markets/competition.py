@@ -1,7 +1,12 @@
 r"""Competing buyers with private stakes: the optima of both incentive notions.
 
 Buyer :math:`i` has payoff
-:math:`v_i\big(\mathbb 1[a_i=\omega]-\frac\alpha{n-1}\sum_{j\ne i}\mathbb 1[a_j=\omega]\big)-p_i`
+
+.. math::
+
+   v_i\Big(\mathbb 1[a_i=\omega]
+   -\tfrac\alpha{n-1}\sum_{j\ne i}\mathbb 1[a_j=\omega]\Big)-p_i
+
 and opts out at the price that the seller informs all rivals.  With accuracies
 :math:`x_i`, the largest prior probability :math:`\theta`, and virtual values
 :math:`\phi`, revenue is
@@ -12,8 +17,8 @@ and opts out at the price that the seller informs all rivals.  With accuracies
    +(\alpha-\theta)\sum_i\underline v_i ,
 
 to be maximised subject to :math:`\mathbb E_{-i}x_i\ge\theta` (Bayesian incentive
-compatibility, BIC) or :math:`x_i\ge\theta` in every profile (ex post).  Either way buyer
-:math:`i` is served while the rivals' mean virtual value lies below a cut-off
+compatibility, BIC) or :math:`x_i\ge\theta` in every profile (ex post).  Either way
+buyer :math:`i` is served while the rivals' mean virtual value lies below a cut-off
 (Bonatti, Dahleh, Horel and Nouripour 2022).
 """
 
