@@ -122,12 +122,12 @@ def solve_stakes(
     share = 1.0 / n_cells ** (n_buyers - 1)
     for k in range(n_cells):
         for s in range(n_states):  # the diagonal of the interim experiment
-            rows.add([(interim[k, s, s], -1.0)], (told[s, k].ravel(), share), 0, 0)
-            rows.add([(interim[k, s, j], 1.0) for j in range(n_states)], None, 1, 1)
+            rows.add([(interim[k, s, s], -1.0)], (told[s, k].ravel(), share), 0.0, 0.0)
+            rows.add([(interim[k, s, j], 1.0) for j in range(n_states)], None, 1.0, 1.0)
         for s, j in product(range(n_states), repeat=2):
             if s != j:
                 obeyed = [(interim[k, s, s], prior[s]), (interim[k, j, s], -prior[j])]
-                rows.add(obeyed, None, 0, np.inf)
+                rows.add(obeyed, None, 0.0, np.inf)
         mine = [(interim[k, s, s], prior[s]) for s in range(n_states)]
         theirs = [  # this buyer in any place among a rival's rivals
             told[s].take(k, axis=place).ravel()
@@ -138,11 +138,11 @@ def solve_stakes(
         rows.add(
             [(gain[k], -1.0), *mine],
             (np.concatenate(theirs), -alpha * each * share / (n_buyers - 1)),
-            prior.max() - alpha,
-            prior.max() - alpha,
+            float(prior.max()) - alpha,
+            float(prior.max()) - alpha,
         )
         if k:
-            rows.add([(gain[k], 1.0), (gain[k - 1], -1.0)], None, 0, np.inf)
+            rows.add([(gain[k], 1.0), (gain[k - 1], -1.0)], None, 0.0, np.inf)
     program.add_rows(*rows.stacked())
     found = program.solve()
     accuracy = np.tensordot(prior, found.x[told], axes=1)

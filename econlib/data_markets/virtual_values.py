@@ -90,20 +90,21 @@ class VirtualValues:
     ) -> Float[np.ndarray, "*batch"]:
         """Virtual value at quantiles in [0, 1]."""
         step = np.searchsorted(self.knots, quantile, side="right") - 1
-        return self.slopes[np.clip(step, 0, len(self.slopes) - 1)]
+        return np.asarray(self.slopes[np.clip(step, 0, len(self.slopes) - 1)])
 
     def integral(
         self, quantile: Float[np.ndarray, "*batch"] | float
     ) -> Float[np.ndarray, "*batch"]:
         """Integral of the virtual value from 0 to quantiles in [0, 1]."""
         sums = np.concatenate([[0.0], np.cumsum(self.widths * self.slopes)])
-        return np.interp(quantile, self.knots, sums)
+        return np.asarray(np.interp(quantile, self.knots, sums))
 
     def quantile_of(
         self, level: Float[np.ndarray, "*batch"] | float
     ) -> Float[np.ndarray, "*batch"]:
         """Largest quantile up to which the virtual value is at most ``level``."""
-        return self.knots[np.searchsorted(self.slopes, level, side="right")]
+        step = np.searchsorted(self.slopes, level, side="right")
+        return np.asarray(self.knots[step])
 
 
 @lru_cache(maxsize=16)
