@@ -242,16 +242,19 @@ class _Layout:
         self.kinds = kinds
 
     def cost(self) -> np.ndarray:
+        """Objective coefficients."""
         cost = np.zeros(self.n_vars)
         np.add.at(cost, self.pay, 2 * self.weights)
         return cost
 
     def lower(self) -> np.ndarray:
+        """Lower bounds of the columns."""
         low = np.zeros(self.n_vars)
         low[self.pay] = -np.inf
         return low
 
     def upper(self) -> np.ndarray:
+        """Upper bounds of the columns."""
         high = np.ones(self.n_vars)
         high[self.pay] = np.inf
         return high
@@ -294,6 +297,7 @@ class _Layout:
         return matrix.tocsr(), constant
 
     def add_obedience_and_participation(self, program: Program) -> None:
+        """Rows of every constrained type for the truth."""
         t = self.types
         best = np.maximum(self.theta, 1 - self.theta)[t]
         rows, constant = self._payoff(t, self.reports[t], 0)
@@ -309,6 +313,7 @@ class _Layout:
         program.add_rows(own.tocsr(), best)
 
     def add_local_incentives(self, program: Program) -> None:
+        """Rows against the neighbouring reports, obeyed."""
         pairs = [
             (k, m)
             for k in self.types
@@ -346,9 +351,11 @@ class _Layout:
         return gains, gains[0][at, self.reports][:, None]
 
     def interim(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Interim experiments of oneself and the rival, and payments."""
         return x[self.own], x[self.rival], x[self.pay]
 
     def experiments(self, x: np.ndarray) -> np.ndarray:
+        """Experiments by own and rival type."""
         n = self.n
         a = x[: n * n].reshape(n, n)
         b = a[::-1, ::-1] if self.mirrored else x[n * n : 2 * n * n].reshape(n, n)
