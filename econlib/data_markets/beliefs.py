@@ -41,8 +41,8 @@ class _Mixture:
             total = total + w * np.exp(log - special.betaln(a, b))
         return np.where((x >= 0) & (x <= 1), total, 0.0)
 
-    def cdf(self, x: object) -> np.ndarray:
-        x = np.clip(np.asarray(x, dtype=float), 0.0, 1.0)
+    def cdf(self, x: object) -> np.ndarray | float:
+        x = np.asarray(np.clip(x, 0.0, 1.0), dtype=float)
         total = np.zeros_like(x)
         for w, (a, b) in zip(self.weights, self.parameters, strict=True):
             total = total + w * special.betainc(a, b, x)
@@ -55,7 +55,7 @@ class _Mixture:
         keep = np.concatenate([[True], np.diff(p) > 1e-15])
         return p[keep], x[keep]
 
-    def ppf(self, q: object) -> np.ndarray:
+    def ppf(self, q: object) -> np.ndarray | float:
         """Quantiles: a table, then five Newton steps kept inside their cell."""
         q = np.asarray(q, dtype=float)
         p, x = self._table

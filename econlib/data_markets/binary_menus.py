@@ -136,8 +136,8 @@ def _intervals(
 
 
 def item_masses(
-    experiments: Float[np.ndarray, "n_items 2 n_signals"],
-    prices: Float[np.ndarray, " n_items"],
+    experiments: Float[np.ndarray, "n_items n_states n_signals"],
+    prices: Float[np.ndarray, " n_prices"],
     law: Marginal,
     stakes: Stakes | None = None,
     payoffs: object = None,
@@ -163,8 +163,8 @@ def item_masses(
 
 
 def exact_revenue(
-    experiments: Float[np.ndarray, "n_items 2 n_signals"],
-    prices: Float[np.ndarray, " n_items"],
+    experiments: Float[np.ndarray, "n_items n_states n_signals"],
+    prices: Float[np.ndarray, " n_prices"],
     law: Marginal,
     stakes: Stakes | None = None,
     payoffs: object = None,

@@ -212,20 +212,20 @@ def concentration_gap(
 
 
 def experiment_value(
-    experiments: Float[np.ndarray, "n_items n_states n_signals"],
-    beliefs: Float[np.ndarray, "n_types n_states"],
-    stakes: Float[np.ndarray, " n_types"] | None = None,
+    experiments: object,
+    beliefs: object,
+    stakes: object = None,
     payoffs: object = None,
 ) -> Float[np.ndarray, "n_types n_items"]:
     r"""Gross value :math:`V` of each item to each type, the best action taken.
 
     Parameters
     ----------
-    experiments : ndarray, shape (n_items, n_states, n_signals)
+    experiments : array_like, shape (n_items, n_states, n_signals)
         :math:`\pi`, rows sum to 1.
-    beliefs : ndarray, shape (n_types, n_states)
+    beliefs : array_like, shape (n_types, n_states)
         :math:`\theta`, rows sum to 1.
-    stakes : ndarray, shape (n_types,), optional
+    stakes : array_like, shape (n_types,), optional
         :math:`v`, 0 or more; 1 where left out.
     payoffs : optional
         As in :func:`check_payoffs`.
@@ -254,8 +254,8 @@ def experiment_value(
 
 
 def outside_option(
-    beliefs: Float[np.ndarray, "n_types n_states"],
-    stakes: Float[np.ndarray, " n_types"] | None = None,
+    beliefs: object,
+    stakes: object = None,
     payoffs: object = None,
 ) -> Float[np.ndarray, " n_types"]:
     r"""What each type earns without a signal, :math:`v\max_a\sum_k\theta_ku_{ka}`."""
@@ -266,8 +266,8 @@ def outside_option(
 
 def obedience_violation(
     experiments: Float[np.ndarray, "n_items n_states n_states"],
-    beliefs: Float[np.ndarray, "n_types n_states"],
-    stakes: Float[np.ndarray, " n_types"] | None = None,
+    beliefs: object,
+    stakes: object = None,
 ) -> Float[np.ndarray, "n_types n_items"]:
     r"""What a type gains from the best action over the recommended one.
 

@@ -46,6 +46,7 @@ __all__ = [
 Sampler = Callable[[int, torch.Generator], tuple[Tensor, Tensor]]
 
 _TAU_PI = 0.2
+_USED = 1e-3  # mean soft probability of an item that counts as used
 _FAR = 10.0  # price at which an empty slot of a menu stands
 
 
@@ -62,7 +63,7 @@ class LearnedMenus:
     soft_revenue : ndarray, shape (n_logged, n_menus)
         Revenue of the soft choice, on the last batch before each log.
     n_items : ndarray, shape (n_logged, n_menus)
-        Items that some type of that batch takes.
+        Items whose soft choice has a mean probability above 0.001 there.
     steps : ndarray, shape (n_logged,)
         Steps of those logs.
     fits : list of FitResult
@@ -285,7 +286,7 @@ def train_menus(
             τ = first * (last / first) ** ((begin + step) / n_steps)
             utilities = net(θ, v)
             each = menu_loss(utilities, net.prices, τ)
-            seen.update(loss=each.detach(), utilities=utilities.detach())
+            seen.update(loss=each.detach(), utilities=utilities.detach(), τ=τ)
             return each.sum()
 
         def on_log(step: int, begin: int = begin) -> None:
@@ -293,7 +294,11 @@ def train_menus(
                 return
             steps.append(begin + step)
             soft.append(-seen["loss"].cpu().numpy())
-            counts.append(_taken(seen["utilities"]).sum(dim=1).cpu().numpy())
+            soft_choice = torch.softmax(
+                seen["utilities"] / seen["τ"][:, None, None], dim=-1
+            )
+            used = soft_choice[..., 1:].mean(dim=1) > _USED
+            counts.append(used.sum(dim=1).cpu().numpy())
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # a stage, not the whole

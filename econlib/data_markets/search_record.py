@@ -1,4 +1,4 @@
-"""The search of :mod:`econlib.data_markets.conjecture` over a wide family, kept as JSON.
+"""The search for a third item over a wide family of laws, kept as JSON.
 
 ``python -m econlib.data_markets.search_record`` brackets the optimum for twelve random
 laws of beliefs and four spreads of stakes, about ten minutes on one core, and writes
