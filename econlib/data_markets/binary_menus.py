@@ -308,9 +308,9 @@ def best_two_items(law: Marginal, stakes: Stakes | None = None) -> BinaryMenu:
     """
     single = best_one_item(law, stakes)
     top = single.prices[0]
-    sizes = np.geomspace(0.004, 0.7, 16)
+    sizes = np.geomspace(0.01, 0.7, 14)
     grid = np.stack(
-        np.meshgrid(sizes, np.linspace(0.6, 1.2, 16), np.linspace(0.85, 1.5, 16)), -1
+        np.meshgrid(sizes, np.linspace(0.65, 1.1, 13), np.linspace(0.9, 1.4, 13)), -1
     ).reshape(-1, 3)  # size, p1 / ((1 - size) p), p2 / p
     best = single
     for sign in (-1.0, 1.0):
@@ -320,13 +320,11 @@ def best_two_items(law: Marginal, stakes: Stakes | None = None) -> BinaryMenu:
             low, high = (1 - size) * x[:, 1] * top, x[:, 2] * top
             return two_item_revenue(sign * size, low, high, law, stakes)
 
-        value = np.concatenate([earned(part) for part in np.array_split(grid, 8)])
+        value = np.concatenate([earned(part) for part in np.array_split(grid, 4)])
         order, starts = np.argsort(-value), []
-        for i in order:  # the best points that lie apart in slope
-            if all(grid[i, 0] != grid[j, 0] for j in starts):
-                starts.append(i)
-            if len(starts) == 3:
-                break
+        for small in (False, True):  # the best points, one of them close to full
+            kept = [i for i in order if (grid[i, 0] < 0.06) == small]
+            starts += [kept[0], next(i for i in kept if grid[i, 0] != grid[kept[0], 0])]
         for i in starts:
             x = grid[i]
             for step in (0.02, 0.002):
