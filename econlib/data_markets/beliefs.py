@@ -34,6 +34,7 @@ class _Mixture:
     parameters: tuple[tuple[float, float], ...]
 
     def pdf(self, x: object) -> np.ndarray:
+        """Density; 0 outside [0, 1]."""
         x = np.asarray(x, dtype=float)
         total = np.zeros_like(x)
         for w, (a, b) in zip(self.weights, self.parameters, strict=True):
@@ -42,6 +43,7 @@ class _Mixture:
         return np.where((x >= 0) & (x <= 1), total, 0.0)
 
     def cdf(self, x: object) -> np.ndarray | float:
+        """Distribution function, by incomplete Beta functions."""
         x = np.asarray(np.clip(x, 0.0, 1.0), dtype=float)
         total = np.zeros_like(x)
         for w, (a, b) in zip(self.weights, self.parameters, strict=True):

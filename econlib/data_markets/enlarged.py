@@ -71,9 +71,14 @@ class EnlargedBound:
 def _measure(
     law: Marginal, low: float, n_beliefs: int, n_stakes: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Points x and masses m; cells of equal width in belief and in stake."""
-    t = np.linspace(0.0, 1.0, n_beliefs + 1)
-    F = law.cdf(t)
+    """Points x and masses m; half the cells of equal width, half of equal mass."""
+    n_even = (n_beliefs + 1) // 2
+    levels = np.linspace(0.0, 1.0, n_beliefs - n_even + 2)[1:-1]
+    t = np.concatenate([np.linspace(0.0, 1.0, n_even + 1), law.ppf(levels)])
+    t = np.sort(np.clip(t, 0.0, 1.0))
+    t = t[np.append(True, np.diff(t) > 1e-7)]
+    t[-1] = 1.0
+    n_beliefs, F = len(t) - 1, law.cdf(t)
     nodes, w = np.polynomial.legendre.leggauss(8)
     inner = law.cdf(t[:-1, None] + np.diff(t)[:, None] * (nodes + 1) / 2)
     integral = np.diff(t) * (inner @ w) / 2  # of F over each cell

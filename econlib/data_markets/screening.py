@@ -254,6 +254,7 @@ class _Rows:
         )
 
     def experiments(self, x: np.ndarray) -> np.ndarray:
+        """Experiments of all types, the last signal filled in."""
         π = x[:, :-1].reshape(self.n, self.m, self.n_act - 1).clip(0, 1)
         last = 1 - π.sum(axis=2, keepdims=True)
         return np.concatenate([π, last.clip(0, 1)], axis=2)
