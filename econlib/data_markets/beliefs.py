@@ -97,7 +97,7 @@ def beta_mixture(
     --------
     >>> law = beta_mixture((0.5, 0.5), ((8, 30), (60, 30)))
     >>> float(law.cdf(0.5).round(4))
-    0.5001
+    0.5003
     """
     w = np.asarray(weights, dtype=float)
     rows = [tuple(map(float, row)) for row in parameters]
