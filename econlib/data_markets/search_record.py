@@ -15,10 +15,10 @@ from econlib.data_markets.beliefs import beta_mixture, random_parameters
 from econlib.data_markets.conjecture import bracket
 from econlib.records import digits, load, provenance, write
 
-__all__ = ["FILE", "LOWS", "N_LAWS", "family", "kept", "record", "row"]
+__all__ = ["LOWS", "N_LAWS", "family", "kept", "record", "row"]
 
-#: Where the record is, below the repository.
-FILE = "data/recorded/data_markets/two_items.json"
+# where the record is, below the repository
+_FILE = "data/recorded/data_markets/two_items.json"
 #: Random laws, and lower ends of the stakes.
 N_LAWS, LOWS = 6, (0.0, 0.3, 0.6, 0.85)
 
@@ -53,7 +53,7 @@ def record() -> None:
     start = time.perf_counter()
     rows = [row(w, p, low) for w, p in family() for low in LOWS]
     write(
-        FILE,
+        _FILE,
         {
             "laws": N_LAWS,
             "lows": list(LOWS),
@@ -70,7 +70,7 @@ def record() -> None:
 
 def kept() -> dict:
     """The recorded search."""
-    return load(FILE)
+    return load(_FILE)
 
 
 if __name__ == "__main__":
