@@ -1,1 +1,1 @@
-"""Data market design."""
+"""Data markets: signals about a state sold to one buyer, or to rivals."""
