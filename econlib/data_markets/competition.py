@@ -247,9 +247,10 @@ def implementation(
     r"""Interim experiment that names the state with a given probability, obediently.
 
     A buyer who is told the truth with probability :math:`x` and something wrong
-    otherwise obeys if and only if :math:`x` is at least the largest prior probability;
-    the wrong signals of the likeliest state are spread over the others in proportion
-    to their priors, those of the others name the likeliest state.
+    otherwise obeys if :math:`x` is at least the largest prior probability and wrong
+    signals of each state name the others in proportion to their priors:
+    :math:`\theta_k(1-x)\frac{\theta_s}{1-\theta_k}\le\theta_sx` is
+    :math:`x\ge\theta_k`.
 
     Parameters
     ----------
@@ -274,13 +275,10 @@ def implementation(
             f"prior = {prior.tolist()}: expected two or more positive probabilities "
             "that sum to one"
         )
-    likely = int(prior.argmax())
-    if not prior[likely] - 1e-12 <= accuracy <= 1:
+    if not prior.max() - 1e-12 <= accuracy <= 1:
         raise ValueError(
-            f"accuracy = {accuracy}: expected a number in [{prior[likely]:.6g}, 1]"
+            f"accuracy = {accuracy}: expected a number in [{prior.max():.6g}, 1]"
         )
-    wrong = np.zeros((len(prior), len(prior)))
-    wrong[:, likely] = 1.0
-    wrong[likely] = prior / (1 - prior[likely])
-    wrong[likely, likely] = 0.0
+    wrong = prior / (1 - prior[:, None])
+    np.fill_diagonal(wrong, 0.0)
     return accuracy * np.eye(len(prior)) + (1 - accuracy) * wrong

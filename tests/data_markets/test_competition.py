@@ -138,7 +138,7 @@ def test_cutoffs_are_the_drawn_boundaries():
 
 
 @given(st.integers(2, 5), st.integers(0, 10_000))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_an_accuracy_has_an_obedient_experiment(n_states, seed):
     rng = np.random.default_rng(seed)
     prior = rng.dirichlet(np.ones(n_states)) * 0.98 + 0.02 / n_states
