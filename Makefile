@@ -5,8 +5,9 @@ JOBS   ?= 2
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --nbval-lax \
-          --nbval-sanitize-with tests/nbval_sanitize.cfg
+# Files in their order, not by their number of tests: the browser's few are the slowest.
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder \
+          --nbval-lax --nbval-sanitize-with tests/nbval_sanitize.cfg
 
 # One thread a process, and as many processes as jobs: two two-threaded ones are slower.
 export OMP_NUM_THREADS := 1

@@ -28,7 +28,7 @@ from econlib.data_markets.cells import (
     revenue,
     sort_layer,
 )
-from econlib.data_markets.competition import NOTIONS
+from econlib.data_markets.competition import check_notion
 from econlib.training import FitResult, fit, generator
 
 __all__ = ["Curves", "SortedNets", "StackedMLP", "train"]
@@ -94,7 +94,7 @@ class Curves(nn.Module):
 
     def __init__(self, market: CellMarket, notion: str = "bic", seed: int = 0) -> None:
         super().__init__()
-        _check(notion)
+        check_notion(notion)
         self.market, self.notion = market, notion
         n, k = len(market.laws), market.n_cells
         start = -3.0 if notion == "bic" else 0.0
@@ -145,7 +145,7 @@ class SortedNets(nn.Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        _check(notion)
+        check_notion(notion)
         self.market, self.notion = market, notion
         self.nets = StackedMLP(
             2 * len(market.laws), 2, 1, width, depth, generator(seed)
@@ -169,11 +169,6 @@ class SortedNets(nn.Module):
         x = _accuracy(y, market, self.notion)
         x = sort_layer(x) if ordered else x
         return obedience_mix(x, market) if self.notion == "bic" else x
-
-
-def _check(notion: str) -> None:
-    if notion not in NOTIONS:
-        raise ValueError(f"notion = {notion!r}: expected one of {', '.join(NOTIONS)}")
 
 
 def _accuracy(y: Tensor, market: CellMarket, notion: str) -> Tensor:

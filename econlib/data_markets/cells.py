@@ -26,7 +26,7 @@ from jaxtyping import Float
 from scipy.optimize import isotonic_regression
 from torch import Tensor
 
-from econlib.data_markets.competition import NOTIONS, Setting, check_market
+from econlib.data_markets.competition import Setting, check_market, check_notion
 
 __all__ = [
     "Audit",
@@ -132,8 +132,7 @@ def surplus(
 
 def _constrained(x: Tensor, market: CellMarket, notion: str) -> Tensor:
     """Surplus as the notion sees it: own cells by one or by all rival cells."""
-    if notion not in NOTIONS:
-        raise ValueError(f"notion = {notion!r}: expected one of {', '.join(NOTIONS)}")
+    check_notion(notion)
     e = surplus(x, market)
     return e.mean(-1, keepdim=True) if notion == "bic" else e
 

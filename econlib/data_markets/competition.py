@@ -45,6 +45,7 @@ __all__ = [
     "Setting",
     "bic_uniform",
     "check_market",
+    "check_notion",
     "expost_exponential",
     "expost_uniform",
     "implementation",
@@ -142,6 +143,18 @@ def check_market(n_buyers: int, alpha: float, theta: float) -> None:
         raise ValueError(f"theta = {theta}: expected a number in (0, 1)")
 
 
+def check_notion(notion: str) -> None:
+    """Raise for an incentive notion that is none.
+
+    Raises
+    ------
+    ValueError
+        Neither ``"bic"`` nor ``"expost"``.
+    """
+    if notion not in NOTIONS:
+        raise ValueError(f"notion = {notion!r}: expected one of {', '.join(NOTIONS)}")
+
+
 def optimum(
     laws: Sequence[Marginal], alpha: float, theta: float, notion: str = "bic"
 ) -> Optimum:
@@ -177,8 +190,7 @@ def optimum(
     0.270833
     """
     check_market(len(laws), alpha, theta)
-    if notion not in NOTIONS:
-        raise ValueError(f"notion = {notion!r}: expected one of {', '.join(NOTIONS)}")
+    check_notion(notion)
     virtual = [virtual_values(law) for law in laws]
     parts, owns, cutoffs = [], [], []
     for i, own in enumerate(virtual):

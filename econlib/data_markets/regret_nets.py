@@ -32,7 +32,7 @@ from econlib.data_markets.cells import (
     revenue,
     sort_repair,
 )
-from econlib.data_markets.competition import NOTIONS
+from econlib.data_markets.competition import check_notion
 from econlib.training import FitResult, fit, generator
 
 __all__ = ["RegretNets", "Verdict", "judge", "train_regret"]
@@ -63,10 +63,7 @@ class RegretNets(nn.Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        if notion not in NOTIONS:
-            raise ValueError(
-                f"notion = {notion!r}: expected one of {', '.join(NOTIONS)}"
-            )
+        check_notion(notion)
         self.market, self.notion = market, notion
         rng, n = generator(seed), len(market.laws)
         self.experiments = StackedMLP(n, 2, 4, width, depth, rng)

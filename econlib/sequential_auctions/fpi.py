@@ -28,7 +28,7 @@ import torch
 from jaxtyping import Float
 
 from econlib.sequential_auctions.actors import Actor, Critic
-from econlib.sequential_auctions.fpi_config import FPIConfig
+from econlib.sequential_auctions.fpi_config import FPIConfig, check_sizes
 from econlib.sequential_auctions.kernels import (
     play,
     shared_gradient,
@@ -219,13 +219,7 @@ def fitted_policy_iteration(
         A size or an option out of range.
     """
     config = replace(config or FPIConfig(), **changes)
-    if not 1 <= n_buyers <= 100:
-        raise ValueError(f"n_buyers = {n_buyers}: expected an integer, 1 to 100")
-    if setting.n_items > 12:
-        raise ValueError(
-            f"n_items = {setting.n_items}: a value for each of n_buyers * 2^n_items "
-            "states; expected at most 12. Try entry fees, which need n_items + 1 prices"
-        )
+    check_sizes(setting, n_buyers)
     return _Training(setting, n_buyers, config, seed, n_log).run()
 
 

@@ -5,11 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from econlib.sequential_auctions.actors import OUTPUTS
+from econlib.sequential_auctions.settings import Setting
 
-__all__ = ["CRITICS", "FPIConfig"]
+__all__ = ["CRITICS", "FPIConfig", "check_sizes"]
 
 #: What holds the values of states.
 CRITICS = ("network", "table")
+
+
+def check_sizes(setting: Setting, n_buyers: int) -> None:
+    """Raise for an auction whose states do not fit a table.
+
+    Raises
+    ------
+    ValueError
+        Fewer than one buyer or more than 100, or more than 12 items.
+    """
+    if not 1 <= n_buyers <= 100:
+        raise ValueError(f"n_buyers = {n_buyers}: expected an integer, 1 to 100")
+    if setting.n_items > 12:
+        raise ValueError(
+            f"n_items = {setting.n_items}: a value for each of n_buyers * 2^n_items "
+            "states; expected at most 12. Try entry fees, which need n_items + 1 prices"
+        )
 
 
 @dataclass(frozen=True)

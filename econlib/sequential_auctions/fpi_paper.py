@@ -39,6 +39,7 @@ from econlib.sequential_auctions.fpi import (
     menu_prices,
     simulate,
 )
+from econlib.sequential_auctions.fpi_config import check_sizes
 from econlib.sequential_auctions.kernels import hard_targets, play, shared_gradient
 from econlib.sequential_auctions.menu_tables import Menus, menus
 from econlib.sequential_auctions.settings import Setting
@@ -180,13 +181,7 @@ def paper_fpi(
         A size or an option out of range.
     """
     config = replace(config or PaperConfig(), **changes)
-    if not 1 <= n_buyers <= 100:
-        raise ValueError(f"n_buyers = {n_buyers}: expected an integer, 1 to 100")
-    if setting.n_items > 12:
-        raise ValueError(
-            f"n_items = {setting.n_items}: expected at most 12. Try entry fees, which "
-            "need n_items + 1 prices"
-        )
+    check_sizes(setting, n_buyers)
     n, bundles = n_buyers, menus(setting)
     law, rng = law_of(setting, bundles), np.random.default_rng(seed)
     torch_rng = torch.Generator().manual_seed(seed)
