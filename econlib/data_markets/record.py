@@ -29,8 +29,8 @@ __all__ = ["PARTS", "load", "record", "run"]
 
 #: Steps, cells in training, cells in the test, seeds of each part.
 PARTS = {
-    "regret_expost": (2000, 32, 128, (0,)),
-    "regret_bic": (2000, 32, 128, (0,)),
+    "regret_expost": (3000, 32, 128, (0,)),
+    "regret_bic": (3000, 32, 128, (0,)),
     "sorted_expost": (1000, 32, 256, (0,)),
     "sorted_bic": (2500, 32, 256, (0,)),
     "beliefs": (3000, 64, 200, (0,)),
@@ -115,7 +115,7 @@ def _sorted(market, notion: str, n_steps: int, n_cells: int, seed: int) -> dict:
 
 def _regret(market, notion: str, n_steps: int, n_cells: int, seed: int) -> dict:
     nets = RegretNets(market, notion, seed=seed)
-    train_regret(nets, n_steps, lr=3e-3)
+    train_regret(nets, n_steps, lr=3e-3, seed=seed)
     found = judge(nets, n_cells)
     return {name: digits(getattr(found, name)) for name in _COUNTS}
 
@@ -152,6 +152,7 @@ _COUNTS = (
     "raw",
     "mean_regret",
     "max_regret",
+    "unit_regret",
     "obedience",
     "sorted_revenue",
     "pooled_revenue",

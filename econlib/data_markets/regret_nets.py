@@ -10,10 +10,13 @@ takes reports to the shares :math:`\rho_i\in(0,1)` of surplus that are paid,
    +\rho\,(\lVert ob\rVert^2+\lVert ic\rVert^2),
 
 with multipliers that grow by the violations (Duetting, Feng, Narasimhan, Parkes and
-Ravindranath 2023; Ravindranath, Jiang and Parkes 2023).  Expectations over the rival
-are exact sums over equally likely cells here, and a liar may also disobey.  Nothing
-makes the outcome incentive compatible: it is to be judged by its regret, and by the
-revenue that is left when its prices are replaced by honest ones.
+Ravindranath 2023; Ravindranath, Jiang and Parkes 2023).  Reports enter as quantile
+:math:`t` and as :math:`v/(v+\mathbb E v)`, in which the share that a price
+leaves of a large stake is no steep function.  Expectations are means over one stake in
+each of equally likely cells, drawn anew each step, so that no stake is out of sight,
+and a liar may also disobey.  Nothing makes the outcome incentive compatible: it is to
+be judged by its regret, and by the revenue that is left when its prices are replaced by
+honest ones.
 """
 
 from __future__ import annotations
@@ -44,7 +47,7 @@ class RegretNets(nn.Module):
     Parameters
     ----------
     market : CellMarket
-        The markets; cells' midpoints in quantile are the reports.
+        The markets; each report is a stake, one in each cell.
     notion : {"bic", "expost"}
         Whether constraints hold on average over the rival or in every profile.
     width, depth : int
@@ -66,17 +69,19 @@ class RegretNets(nn.Module):
         check_notion(notion)
         self.market, self.notion = market, notion
         rng, n = generator(seed), len(market.laws)
-        self.experiments = StackedMLP(n, 2, 4, width, depth, rng)
-        inputs = 1 if notion == "bic" else 2
+        self.experiments = StackedMLP(n, 4, 4, width, depth, rng)
+        inputs = 2 if notion == "bic" else 4
         self.shares = StackedMLP(2 * n, inputs, 1, width, depth, rng)
 
-    def forward(self, market: CellMarket | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, quantiles: Float[np.ndarray, " n_cells"] | None = None
+    ) -> tuple[Tensor, Tensor]:
         r"""Experiments and payment shares.
 
         Parameters
         ----------
-        market : CellMarket, optional
-            The same markets on other cells.
+        quantiles : ndarray, shape (n_cells,), optional
+            Of the reports, the same for both buyers; by default the cells' middles.
 
         Returns
         -------
@@ -85,19 +90,32 @@ class RegretNets(nn.Module):
         shares : Tensor, shape (n_markets, 2, n_cells, n_cells or 1)
             Shares of the surplus that are paid.
         """
-        market = self.market if market is None else market
-        n, k = len(market.laws), market.n_cells
-        t = (torch.arange(k, dtype=torch.float64) + 0.5) / k
-        pairs = torch.cartesian_prod(t, t)
-        sharp = 10.0 if self.notion == "expost" else 1.0
-        out = self.experiments(pairs.expand(n, -1, -1))
+        t = _middles(self.market.n_cells) if quantiles is None else quantiles
+        n, k = len(self.market.laws), len(t)
+        stakes = _stakes(self.market, t)
+        size = stakes / (stakes + self.market.means.mean(2, keepdim=True))
+        report = torch.stack([torch.as_tensor(t).expand_as(size), size], -1)
+        own, rival = report[:, :, :, None], report.flip(1)[:, :, None]
+        both = torch.cat(torch.broadcast_tensors(own, rival), -1)  # buyer, own, rival
+        sharp = 10.0 if self.notion == "expost" else 5.0
+        out = self.experiments(both[:, 0].flatten(1, 2))
         # an experiment that no action depends on has no gradient: start well informed
         out = torch.sigmoid(sharp * out + (2.0 if self.notion == "expost" else 0.0))
         out = out.reshape(n, k, k, 2, 2)
         truth = torch.stack([out[:, :, :, 0], out[:, :, :, 1].transpose(1, 2)], 1)
-        inputs = t[:, None] if self.notion == "bic" else pairs
-        rho = torch.sigmoid(self.shares(inputs.expand(2 * n, -1, -1)))
+        inputs = report if self.notion == "bic" else both.flatten(2, 3)
+        rho = torch.sigmoid(self.shares(inputs.flatten(0, 1)))
         return truth, rho.reshape(n, 2, k, -1)
+
+
+def _middles(n_cells: int) -> Float[np.ndarray, " n_cells"]:
+    """Quantiles in the middle of equally likely cells."""
+    return (np.arange(n_cells) + 0.5) / n_cells
+
+
+def _stakes(market: CellMarket, t: Float[np.ndarray, " n"]) -> Tensor:
+    """Stakes at quantiles, shape (n_markets, 2, n)."""
+    return torch.tensor(np.array([[law.ppf(t) for law in p] for p in market.laws]))
 
 
 @dataclass(frozen=True)
@@ -107,12 +125,13 @@ class _Outcome:
     gain: Tensor  # surplus a unit of stake if obedient, by report (and rival)
     free: Tensor  # the same with the best action after each signal
     paid: Tensor
-    stakes: Tensor  # midpoints, (n_markets, 2, n_cells)
+    stakes: Tensor  # (n_markets, 2, n_cells)
     accuracy: Tensor  # obedient accuracy by profile
 
 
-def _outcome(nets: RegretNets, market: CellMarket) -> _Outcome:
-    truth, rho = nets(market)
+def _outcome(nets: RegretNets, t: Float[np.ndarray, " n_cells"]) -> _Outcome:
+    truth, rho = nets(t)
+    market = nets.market
     prior = torch.stack([market.theta, 1 - market.theta], -1)
     prior = prior[:, None, None, None]
     interim = truth.mean(3, keepdim=True) if nets.notion == "bic" else truth
@@ -128,10 +147,7 @@ def _outcome(nets: RegretNets, market: CellMarket) -> _Outcome:
     rival = rival.mean(3, keepdim=True) if nets.notion == "bic" else rival
     outside = market.theta[:, None, None, None] - a
     gain, free = obey - a * rival - outside, best - a * rival - outside
-    t = (np.arange(market.n_cells) + 0.5) / market.n_cells
-    stakes = torch.tensor(
-        np.array([[law.ppf(t) for law in pair] for pair in market.laws])
-    )
+    stakes = _stakes(market, t)
     return _Outcome(gain, free, rho * stakes[..., None] * gain, stakes, pointwise)
 
 
@@ -151,10 +167,10 @@ def train_regret(
     n_steps: int = 3000,
     *,
     lr: float = 2e-3,
-    multiplier: float | None = None,
-    penalty: float | None = None,
-    growth: float = 10.0,
+    penalty: float = 1.0,
+    growth: float = 150.0,
     every: int = 100,
+    seed: int = 0,
 ) -> FitResult:
     """Maximise revenue less penalties by the augmented Lagrangian.
 
@@ -166,13 +182,15 @@ def train_regret(
         Steps over all profiles of cells, 1 or more.
     lr : float
         First learning rate.
-    multiplier, penalty : float, optional
-        First multipliers and first quadratic penalty; by default 10 for Bayesian
-        incentives and 1 ex post, where regret counts a unit of stake.
+    penalty : float
+        First multipliers and first quadratic penalty; ex post, regret counts a unit of
+        stake.
     growth : float
         What is added to the quadratic penalty ...
     every : int
         ... after so many steps, when multipliers grow by penalty times violation.
+    seed : int
+        Of the stakes.
 
     Raises
     ------
@@ -181,16 +199,14 @@ def train_regret(
     """
     if every < 1:
         raise ValueError(f"every = {every}: expected an integer, 1 or more")
-    first = 10.0 if nets.notion == "bic" else 1.0
-    multiplier = first if multiplier is None else multiplier
-    penalty = first if penalty is None else penalty
-    n = len(nets.market.laws)
-    lambdas = torch.full((2, n, 2), multiplier, dtype=torch.float64)
+    n, k = len(nets.market.laws), nets.market.n_cells
+    lambdas = torch.full((2, n, 2), penalty, dtype=torch.float64)
     weight, per_stake = penalty, nets.notion == "expost"
+    rng = np.random.default_rng(seed)
 
     def loss(step: int) -> Tensor:
         nonlocal weight
-        found = _outcome(nets, nets.market)
+        found = _outcome(nets, (np.arange(k) + rng.random(k)) / k)
         parts = torch.stack([v.mean((2, 3)) for v in _violations(found, per_stake)])
         if step and step % every == 0:
             with torch.no_grad():
@@ -213,6 +229,8 @@ class Verdict:
     mean_regret, max_regret : ndarray
         Over stakes and buyers (and rivals ex post), by search of all reports with all
         action rules; the mean is added over buyers.
+    unit_regret : ndarray
+        Mean regret a unit of stake, over buyers too.
     obedience : ndarray
         Largest shortfall of accuracy against the best action.
     sorted_revenue, pooled_revenue : ndarray
@@ -223,6 +241,7 @@ class Verdict:
     raw: Float[np.ndarray, " n_markets"]
     mean_regret: Float[np.ndarray, " n_markets"]
     max_regret: Float[np.ndarray, " n_markets"]
+    unit_regret: Float[np.ndarray, " n_markets"]
     obedience: Float[np.ndarray, " n_markets"]
     sorted_revenue: Float[np.ndarray, " n_markets"]
     pooled_revenue: Float[np.ndarray, " n_markets"]
@@ -245,7 +264,7 @@ def judge(nets: RegretNets, n_cells: int = 128) -> Verdict:
         Cells a buyer, 2 to 1024.
     """
     market = nets.market.with_cells(n_cells)
-    found = _outcome(nets, market)
+    found = _outcome(nets, _middles(n_cells))
     short, regret = _violations(found)
     x = found.accuracy
     pooled = np.full(len(market.laws), np.nan)
@@ -256,6 +275,7 @@ def judge(nets: RegretNets, n_cells: int = 128) -> Verdict:
         raw=found.paid.mean((2, 3)).sum(1).numpy(),
         mean_regret=regret.mean((2, 3)).sum(1).numpy(),
         max_regret=regret.amax((1, 2, 3)).numpy(),
+        unit_regret=(regret / found.stakes[..., None]).mean((1, 2, 3)).numpy(),
         obedience=short.amax((1, 2, 3)).numpy(),
         sorted_revenue=revenue(repaired, market, nets.notion).numpy(),
         pooled_revenue=pooled,

@@ -21,7 +21,7 @@ def test_regret_is_that_of_a_loop_over_lies_and_actions(notion):
     nets = RegretNets(MARKET, notion, width=8, seed=3)
     with torch.no_grad():
         truth, rho = nets()
-        found = regret_nets._outcome(nets, MARKET)
+        found = regret_nets._outcome(nets, regret_nets._middles(6))
         _, regret = regret_nets._violations(found)
     n_rival = regret.shape[-1]
     for s, (theta, alpha) in enumerate(zip(MARKET.theta, MARKET.alpha, strict=True)):
@@ -70,6 +70,7 @@ def test_training_earns_and_its_repair_never_beats_the_optimum(notion):
     assert 0.5 * best < found.raw[0] < 1.3 * best
     assert 0.5 * best < found.repaired[0] <= best + 1e-9
     assert found.mean_regret[0] <= found.max_regret[0] * 2
+    assert found.unit_regret[0] * 2 * market.means.min() <= found.mean_regret[0]
     assert np.isnan(found.pooled_revenue[0]) == (notion == "expost")
 
 
