@@ -286,11 +286,12 @@ def implement(
     )
 
 
-def _choose(q: np.ndarray) -> np.ndarray:
+def _choose(q: np.ndarray, states: np.ndarray | None = None) -> np.ndarray:
     """Best action; among ties the one with the lowest number."""
     top = q.max(axis=1, keepdims=True)
     if not np.isfinite(top).all():
         s = int(np.argmin(np.isfinite(top[:, 0])))
+        s = s if states is None else int(states[s])
         raise ValueError(
             f"state {s}: no action is implementable with this margin. Try a smaller xi"
         )
@@ -357,7 +358,7 @@ def spe_backward(
         offer = implement(mdp, Qbar[states], xi, states)
         after = mdp.expected_rp[states] + mdp.gamma * (kernel @ Vp).reshape(n, -1)
         pay[states], q[states] = offer.pay, after - offer.pay
-        best = _choose(q[states])
+        best = _choose(q[states], states)
         act[states], b[states] = best, offer.b[row, best]
         Vp[states] = q[states, best]
         Va[states] = offer.pay[row, best] + Qbar[states, best]

@@ -43,6 +43,7 @@ __all__ = [
     "Mixed",
     "damped_meta",
     "mixed_residual",
+    "pay_factors",
     "period",
     "profile_fixed_point",
     "pure_candidates",

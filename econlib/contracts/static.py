@@ -13,13 +13,22 @@ where only shares at which the agent's choice changes can be optimal.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from jaxtyping import Float
 
 from econlib.contracts.minimal import min_contract
 
-__all__ = ["Linear", "Static", "gap_family", "generic_example", "linear", "optimal"]
+__all__ = [
+    "Linear",
+    "Static",
+    "gap_exact",
+    "gap_family",
+    "generic_example",
+    "linear",
+    "optimal",
+]
 
 
 @dataclass(frozen=True)
@@ -195,9 +204,54 @@ def gap_family(
         raise ValueError(f"n = {n}: expected an integer, 1 to 12")
     if not 1e-3 <= eps < 1:
         raise ValueError(f"eps = {eps}: expected a number in [0.001, 1)")
+    if eps ** (1 - n) > 1e9:
+        raise ValueError(
+            f"n = {n}, eps = {eps}: rewards up to {eps ** (1 - n):.3g}, expected at "
+            "most 1e9 for floating point. Try gap_exact"
+        )
     i = np.arange(n)
     rewards = eps ** (-i.astype(float))
     return np.eye(n), rewards - (i + 1) + eps * i, rewards
+
+
+def gap_exact(n: int, eps: float) -> tuple[Fraction, Fraction]:
+    r"""Optimal and best linear profit of :func:`gap_family` in rational numbers.
+
+    Where action i has an outcome of its own, its cheapest contract pays
+    :math:`c_i-\min_jc_j` on it; shares are compared at every crossing of two actions.
+
+    Parameters
+    ----------
+    n : int
+        Actions, 1 to 12.
+    eps : float
+        Read as the decimal number that it prints as, (0, 1).
+
+    Returns
+    -------
+    optimal, linear : Fraction
+        Without rounding, for any n and eps.
+    """
+    if not 1 <= n <= 12:
+        raise ValueError(f"n = {n}: expected an integer, 1 to 12")
+    if not 0 < eps < 1:
+        raise ValueError(f"eps = {eps}: expected a number in (0, 1)")
+    ε = Fraction(str(eps))
+    rewards = [ε**-i for i in range(n)]
+    costs = [rewards[i] - (i + 1) + ε * i for i in range(n)]
+    best = max(r - (c - min(costs)) for r, c in zip(rewards, costs, strict=True))
+    shares = {Fraction(0), Fraction(1)}
+    for i in range(n):
+        for j in range(i):
+            shares.add((costs[i] - costs[j]) / (rewards[i] - rewards[j]))
+    profit = Fraction(0)
+    for share in shares:
+        if 0 <= share <= 1:
+            utility = [share * r - c for r, c in zip(rewards, costs, strict=True)]
+            top = max(utility)
+            chosen = [r for r, u in zip(rewards, utility, strict=True) if u == top]
+            profit = max(profit, (1 - share) * max(chosen))
+    return best, profit
 
 
 def generic_example() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
