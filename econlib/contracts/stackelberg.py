@@ -23,8 +23,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from econlib.contracts.covering import covering_lps
 from econlib.contracts.mdp import PAMDP
-from econlib.contracts.minimal import covering_lps
 
 __all__ = ["Commitment", "stackelberg_many", "stackelberg_markov"]
 
@@ -81,7 +81,7 @@ def stackelberg_markov(mdp: PAMDP) -> Commitment:
 
     Examples
     --------
-    >>> from econlib.contracts.mdp import figure1_mdp
+    >>> from econlib.contracts.examples import figure1_mdp
     >>> round(18 * stackelberg_markov(figure1_mdp()).value, 9)
     19.0
     """

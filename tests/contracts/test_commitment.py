@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from econlib.contracts.equilibrium import best_response, spe_backward
-from econlib.contracts.mdp import figure1_mdp, random_mdp, tree_mdp
+from econlib.contracts.equilibrium import spe_backward
+from econlib.contracts.examples import figure1_mdp, random_mdp, tree_mdp
+from econlib.contracts.play import best_response
 from econlib.contracts.stackelberg import stackelberg_many, stackelberg_markov
 from econlib.contracts.static import (
     gap_exact,

@@ -10,22 +10,24 @@ import quantecon as qe
 
 from econlib.contracts import trees
 from econlib.contracts.equilibrium import (
-    best_response,
     implement,
     meta_algorithm,
-    no_contract_value,
     policy_values,
     solve_mdp,
     spe_backward,
-    spe_residual,
-    welfare_optimum,
 )
-from econlib.contracts.mdp import (
+from econlib.contracts.examples import (
     figure1_mdp,
-    observe_actions,
     random_mdp,
     recurrent_figure1,
     tree_mdp,
+)
+from econlib.contracts.mdp import observe_actions
+from econlib.contracts.play import (
+    best_response,
+    no_contract_value,
+    spe_residual,
+    welfare_optimum,
 )
 
 # principal, agent, share of a1, welfare optimum, principal without contracts

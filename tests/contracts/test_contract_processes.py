@@ -6,17 +6,14 @@ import numpy as np
 import pytest
 
 from econlib.contracts.equilibrium import meta_algorithm, spe_backward
-from econlib.contracts.mdp import (
-    PAMDP,
+from econlib.contracts.examples import (
     cycle_mdp,
-    disjoint_union,
     figure1_mdp,
-    observe_actions,
     random_mdp,
     rounded_mdps,
     tree_mdp,
-    unroll,
 )
+from econlib.contracts.mdp import PAMDP, disjoint_union, observe_actions, unroll
 from econlib.contracts.trees import tree_arrays
 
 

@@ -5,25 +5,25 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from econlib.contracts.equilibrium import meta_algorithm, spe_residual
-from econlib.contracts.infinite import (
-    damped_meta,
-    mixed_residual,
-    pay_factors,
-    period,
-    profile_fixed_point,
-    pure_candidates,
-    smoothed_meta,
-    take_blocks,
-)
-from econlib.contracts.mdp import (
+from econlib.contracts.equilibrium import meta_algorithm
+from econlib.contracts.examples import (
     cycle_mdp,
     figure1_mdp,
     random_mdp,
     recurrent_figure1,
     rounded_mdps,
 )
+from econlib.contracts.infinite import (
+    damped_meta,
+    pay_factors,
+    period,
+    profile_fixed_point,
+    pure_candidates,
+    take_blocks,
+)
 from econlib.contracts.minimal import min_contract
+from econlib.contracts.mixed import mixed_residual, smoothed_meta
+from econlib.contracts.play import spe_residual
 
 
 def test_the_example_alternates_for_ever():
@@ -97,7 +97,15 @@ def test_every_failure_has_an_equilibrium_in_mixed_recommendations(gamma):
     pure = pure_candidates(some, 2).has_equilibrium()
     inside = ((mixed.sigma > 1e-6) & (mixed.sigma < 1 - 1e-6)).any(axis=1)
     assert inside.reshape(-1, 2).any(axis=1)[~pure].all()
-    assert not damped_meta(some, 2, max_iter=100)[~pure].any()
+    assert not damped_meta(some, 2, max_iter=100).converged[~pure].any()
+
+
+def test_damped_contracts_settle_where_a_pure_equilibrium_exists_and_only_there():
+    mdp = recurrent_figure1()
+    assert damped_meta(mdp, 2).converged[0]
+    np.testing.assert_allclose(damped_meta(mdp, 2).b, [[1, 0]] * 2, atol=1e-8)
+    example = damped_meta(cycle_mdp(), 2, step=0.05)
+    assert example.distance[-100:].min() > 0.1
 
 
 def test_the_examples_mixture_makes_the_principal_indifferent():

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from econlib.contracts.covering import covering_lps
 from econlib.contracts.minimal import (
     certificate_residual,
-    covering_lps,
     min_contract,
     min_contract_lp,
 )
