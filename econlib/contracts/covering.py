@@ -5,10 +5,10 @@ r"""Many small covering programs of one shape, solved in lockstep.
    \min_{b\ge0}\ f\cdot b\quad\text{s.t.}\quad Gb\ge d,\qquad f\ge0,
    \qquad\text{dual:}\quad\max_{y\ge0}\ d\cdot y\quad\text{s.t.}\quad G^\top y\le f .
 
-Since :math:`f\ge0` the dual starts from :math:`y=0`, without a first phase.  All problems
-keep a condensed tableau in one array, and one pass of array operations makes one pivot
-in each that is not yet finished; a column without a positive entry is a ray that proves
-that there is no solution.
+Since :math:`f\ge0` the dual starts from :math:`y=0`, without a first phase.  Condensed
+tableaus of all problems stand in one array, and one pass of array operations makes one
+pivot in each that is not yet finished; a column without a positive entry is a ray that
+proves that there is no solution.
 """
 
 from __future__ import annotations
