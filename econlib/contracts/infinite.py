@@ -279,9 +279,25 @@ def pure_candidates(mdp: PAMDP, size: int | None = None) -> Candidates:
         Vp = np.linalg.solve(eye - γ * P[:, state, act], base[..., None])[..., 0]
         once = w - pay + γ * np.einsum("nsat,nt->nsa", P, Vp)
         gain = (once.max(axis=2) - Vp).max(axis=1)
-        parts.append((good, np.where(good, gain, np.nan), once.argmax(axis=2)))
+        reply = _reply(P, w - pay, once.argmax(axis=2), γ)
+        parts.append((good, np.where(good, gain, np.nan), reply))
     good, gain, reply = (np.stack(p, axis=1) for p in zip(*parts, strict=True))
     return Candidates(table[:, 0], table[:, 1], good, gain, reply)
+
+
+def _reply(P: np.ndarray, net: np.ndarray, act: np.ndarray, γ: float) -> np.ndarray:
+    """The principal's optimal recommendations, by policy iteration in every block."""
+    n, size = act.shape
+    block, state = np.arange(n)[:, None], np.arange(size)
+    for _ in range(2**size):
+        system = np.eye(size) - γ * P[block, state, act]
+        V = np.linalg.solve(system, net[block, state, act][..., None])[..., 0]
+        q = net + γ * np.einsum("nsat,nt->nsa", P, V)
+        better = q.max(axis=2) > V + 1e-10 * (1 + np.abs(V))
+        if not better.any():
+            break
+        act = np.where(better, q.argmax(axis=2), act)
+    return act
 
 
 def _blend(x: np.ndarray, own: np.ndarray, act: np.ndarray) -> np.ndarray:

@@ -66,6 +66,7 @@ def test_the_list_of_candidates_holds_the_fixed_points_and_nothing_else():
         found = profile_fixed_point(cycle_mdp(), listed.profiles[i])
         moved = (found.pay > 1e-9).any(axis=1)
         assert (moved == listed.paid[i].astype(bool)).all()
+        assert (found.reply == listed.reply[0, i]).all()
 
 
 def test_whatever_the_meta_algorithm_stops_at_is_listed():
