@@ -196,6 +196,9 @@ def policy_values(
             V[states] += mdp.gamma * after[np.arange(len(states)), chosen]
         return V
     P = mdp.kernel[state * mdp.n_actions + act]
+    if P.nnz > 0.1 * mdp.n_states**2:  # sparse factors of a dense law fill up
+        system = np.eye(mdp.n_states) - mdp.gamma * P.toarray()
+        return np.linalg.solve(system, reward[state, act])
     system = sp.eye_array(mdp.n_states, format="csc") - mdp.gamma * P
     return sla.spsolve(sp.csc_matrix(system), reward[state, act])
 
