@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import cfr, program, rochetnet, sequential
+from benchmarks import cfr, contracts, program, rochetnet, sequential
 from benchmarks.record import report
 
 _ALL = {
     "rochetnet": rochetnet.measure,
     "program": program.measure,
     "cfr": cfr.measure,
+    "contracts": contracts.measure,
     "sequential": sequential.measure,
 }
 

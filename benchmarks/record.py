@@ -10,7 +10,7 @@ from econlib.records import provenance, write
 
 __all__ = ["Timing", "report"]
 
-_PACKAGES = ("torch", "numpy", "highspy", "cvxpy", "numba", "open_spiel")
+_PACKAGES = ("torch", "numpy", "highspy", "cvxpy", "numba", "open_spiel", "quantecon")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Principal-agent reinforcement learning with contracts."""
