@@ -1,20 +1,24 @@
-r"""Deep Q-learning of contracts on trees: the paper's Algorithm 2 as one stacked ensemble.
+r"""Deep Q-learning of contracts on trees: Algorithm 2 as one stacked ensemble.
 
 Every run has two networks with two hidden layers and one input a node: the principal's
-contractual $q^\theta(s,\cdot)$ and the agent's truncated $\bar Q^\phi(s,\cdot)$.  In each
-iteration some games make one step, the recommendation $\varepsilon$-greedy in
-$q^\theta$, and a batch of the memory gives the squared losses of
+contractual :math:`q^\theta(s,\cdot)` and the agent's truncated :math:`\bar
+Q^\phi(s,\cdot)`.  In each iteration some games make one step, the recommendation
+:math:`\varepsilon`-greedy in :math:`q^\theta`, and a batch of the memory gives the
+squared losses of
 
 .. math::
     y^p&=r^p-b^*(s,a^p)(o)+q^{\theta'}(s',a'),\qquad
          a'=\arg\max q^\theta(s',\cdot),\\
     y^a&=r+\mathbb E_{o'}b^*(s',a')(o')+\bar Q^{\phi'}(s',a'),
 
-with $b^*$ the cheapest contract for $\bar Q^{\phi'}$, in closed form since there are two
-actions.  The networks of all runs are stacked, so that a layer is one batched product;
-one input a node makes the first layer a look-up of rows.  Target networks stand still
-between copies, so their values at all nodes, and the contracts, are tabulated once a
-copy: that changes no number.
+with :math:`b^*` the cheapest contract for :math:`\bar Q^{\phi'}`, in closed form since
+there are two actions.  The networks of all runs are stacked, so that a layer is one
+batched product; one input a node makes the first layer a look-up of rows.  Target
+networks stand still between copies, so their values at all nodes, and the contracts,
+are tabulated once a copy: that changes no number.
+
+This form runs on any device; :mod:`econlib.contracts.tree_deep` is the same algorithm,
+faster on one processor core.
 """
 
 from __future__ import annotations
@@ -27,7 +31,7 @@ from torch import Tensor
 from econlib.contracts.tree_runs import Learned, Runs, Watch
 from econlib.training import generator, pick_device
 
-__all__ = ["Ensemble", "train_deep"]
+__all__ = ["Ensemble", "closed_form_pay", "train_lockstep"]
 
 
 class Ensemble:
@@ -118,16 +122,20 @@ class Ensemble:
         down = torch.zeros_like(out).scatter_(2, at, error * (2 / nodes.shape[1]))
         self.weight3.grad = two.transpose(1, 2) @ down
         self.bias3.grad = down.sum(1, keepdim=True)
-        down = (down @ self.weight3.transpose(1, 2)).mul_(two > 0)
+        down = _relu_grad(down @ self.weight3.transpose(1, 2), two)
         self.weight2.grad = one.transpose(1, 2) @ down
         self.bias2.grad = down.sum(1, keepdim=True)
-        down = (down @ self.weight2.transpose(1, 2)).mul_(one > 0)
+        down = _relu_grad(down @ self.weight2.transpose(1, 2), one)
         self.bias1.grad = down.sum(1, keepdim=True)
         if self.rows.grad is None:
             self.rows.grad = torch.zeros_like(self.rows)
         flat = (nodes + self._base).flatten()
         rows = self.rows.grad.view(-1, self.hidden).zero_()
         rows.index_add_(0, flat, down.reshape(-1, self.hidden))
+
+
+def _relu_grad(down: Tensor, out: Tensor) -> Tensor:
+    return torch.ops.aten.threshold_backward(down, out, 0)
 
 
 def closed_form_pay(
@@ -144,9 +152,12 @@ class _Lockstep:
         trees, dev = runs.trees, net.rows.device
         n, s = trees.cost.shape
         self.n, self.s, self.p, self.net = n, s, trees.p, net
-        self.cost = torch.tensor(trees.cost, dtype=torch.float32, device=dev).flatten()
-        self.reward = torch.tensor(trees.reward, dtype=torch.float32, device=dev)
-        self.reward = self.reward.flatten()
+        cost, reward = torch.tensor(
+            np.stack([trees.cost, trees.reward]), dtype=torch.float32, device=dev
+        )
+        nothing = torch.zeros_like(cost)
+        self.loss = torch.stack([nothing, cost], dim=-1)  # of a_0 and a_1
+        self.gain = torch.stack([nothing, reward], dim=-1)  # at o_0 and o_1
         self.xi = torch.tensor(runs.xi, dtype=torch.float32, device=dev)
         self.games = torch.zeros(n, games, dtype=torch.int64, device=dev)
         self.memory = torch.zeros(n, room, dtype=torch.int64, device=dev)
@@ -192,15 +203,14 @@ class _Lockstep:
         self, s: Tensor, a: Tensor, o: Tensor, after: Tensor, follow: Tensor
     ) -> tuple[Tensor, Tensor]:
         r"""Targets :math:`y^p` and :math:`y^a` of a batch; ``follow`` is :math:`a'`."""
-        here = s + self.run * self.s
+        here = 2 * (s + self.run * self.s)
         there = 2 * (after + self.run * (self.s + 1)) + follow
-        paid = self.bonus[2 * here + a] * (a == o)
-        y_p = self.reward[here] * o - paid + self.after_p[there]
-        y_a = self.after_a[there] - self.cost[here] * a
-        return y_p, y_a
+        y_p = self.gain.take(here + o) + self.after_p.take(there)
+        y_p -= self.bonus.take(here + a) * (a == o)
+        return y_p, self.after_a.take(there) - self.loss.take(here + a)
 
 
-def train_deep(
+def train_lockstep(
     runs: Runs,
     iterations: int = 12_000,
     *,

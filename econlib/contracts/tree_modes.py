@@ -1,18 +1,18 @@
 r"""Three ways to judge a principal's contracts on trees, all of them exact.
 
-A learnt principal has recommendations $\hat a(s)$ and contracts $\hat b(s)$ at every
-node.  With zero slack in a contract a rounding error decides whether the agent obeys,
-so it must be said how the agent answers:
+A learnt principal has recommendations :math:`\hat a(s)` and contracts :math:`\hat b(s)`
+at every node.  With zero slack in a contract a rounding error decides whether the agent
+obeys, so it must be said how the agent answers:
 
 strict
-    the agent plays its exact best reply to $\hat b$, now and later; what is within
-    $10^{-9}$ of the best is a tie, and ties go to the recommendation;
+    the agent plays its exact best reply to :math:`\hat b`, now and later; what is
+    within :math:`10^{-9}` of the best is a tie, and ties go to the recommendation;
 implemented (mode B)
-    the recommendations $\hat a$ under their own exact cheapest contracts, with no margin,
-    so that only recommendations can be wrong;
+    the recommendations :math:`\hat a` under their own exact cheapest contracts, with no
+    margin, so that only recommendations can be wrong;
 tolerant
-    the agent obeys $\hat b$ wherever that costs it at most a tolerance, .02 for instance,
-    against its best reply in the node.
+    the agent obeys :math:`\hat b` wherever that costs it at most a tolerance, .02 for
+    instance, against its best reply in the node.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def play(
         \max_aQ((s,b),a)-Q((s,b),\hat a)\le\text{tolerance},\qquad
         Q((s,b),a)=\mathbb E_{o|a}[b(o)+V^a(s_o)]-c_s1_{a=a_1},
 
-    where $V^a$ is the value of what it does later.
+    where :math:`V^a` is the value of what it does later.
 
     Parameters
     ----------
@@ -116,9 +116,7 @@ def play(
     """
     _check(trees, act)
     if b.shape != (*trees.cost.shape, 2):
-        raise ValueError(
-            f"b has shape {b.shape}: expected {(*trees.cost.shape, 2)}"
-        )
+        raise ValueError(f"b has shape {b.shape}: expected {(*trees.cost.shape, 2)}")
     if not (np.isfinite(b).all() and b.min() >= 0):
         raise ValueError("b: expected finite payments, 0 or more")
     if not tolerance >= 0:

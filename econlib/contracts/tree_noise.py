@@ -1,16 +1,16 @@
 r"""Errors in the agent's values, and the margins that make contracts safe from them.
 
-Contracts are computed from $\hat Q=\bar Q+\text{noise}$ with $|\hat Q-\bar Q|\le E$, where
-$\bar Q$ belongs to the nominal plan: the equilibrium with margins $\xi_h$, one for each
-number $h$ of steps to go.  Then the payment itself is off by at most
-$\frac{2p}{2p-1}E$, which the agent receives in every later step, so that its true values
-drift from the nominal ones by at most
+Contracts are computed from :math:`\hat Q=\bar Q+\text{noise}` with :math:`|\hat Q-\bar
+Q|\le E`, where :math:`\bar Q` belongs to the nominal plan: the equilibrium with margins
+:math:`\xi_h`, one for each number :math:`h` of steps to go.  Then the payment itself is
+off by at most :math:`\frac{2p}{2p-1}E`, which the agent receives in every later step,
+so that its true values drift from the nominal ones by at most
 
 .. math::
     D_h\le\tfrac{2p}{2p-1}E\,(h-1),\qquad \xi_h=2(E+D_h)
 
-is enough for every recommendation to be obeyed.  In one step, $h=1$, that is
-$\xi=2E$, and the extra expected payment is at most $\frac p{2p-1}4E$.
+is enough for every recommendation to be obeyed.  In one step, :math:`h=1`, that is
+:math:`\xi=2E`, and the extra expected payment is at most :math:`\frac p{2p-1}4E`.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ from econlib.contracts.trees import Equilibrium, Trees, contracts
 __all__ = ["last_layer_share", "noisy_play", "safe_margins", "smallest_margin"]
 
 
-def safe_margins(error: float, depth: int, p: float = 0.9) -> Float[np.ndarray, " depth"]:
-    r"""Margins $\xi_h=2(E+D_h)$ that no noise up to $E$ overcomes.
+def safe_margins(
+    error: float, depth: int, p: float = 0.9
+) -> Float[np.ndarray, " depth"]:
+    r"""Margins :math:`\xi_h=2(E+D_h)` that no noise up to :math:`E` overcomes.
 
     Parameters
     ----------
@@ -131,10 +133,11 @@ def smallest_margin(
 
 
 def last_layer_share(p: float = 0.9) -> float:
-    r"""Probability that $a_1$ is asked for in the last layer of a random tree.
+    r"""Probability that :math:`a_1` is asked for in the last layer of a random tree.
 
-    There it is worth its price if $R>\tau c$ with $\tau=p/(2p-1)^2$.  With $c=X_1X_2$,
-    $R=2Y_1Y_2$ of independent uniform numbers and $k=2/\tau$,
+    There it is worth its price if :math:`R>\tau c` with :math:`\tau=p/(2p-1)^2`.  With
+    :math:`c=X_1X_2`, :math:`R=2Y_1Y_2` of independent uniform numbers and
+    :math:`k=2/\tau`,
 
     .. math::
         \Pr(2Y_1Y_2>\tau X_1X_2)=1-\frac{2+\ln k}{4k}\ (k\ge1),\qquad

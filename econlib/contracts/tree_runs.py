@@ -1,8 +1,8 @@
 r"""Many learners of tree contracts side by side, and how they are watched.
 
-A run is an instance (tree), a trial (its own random numbers) and a margin $\xi$.  All
-runs of a comparison are trained in lockstep, one row a run, and judged now and then in
-the three modes of :mod:`econlib.contracts.tree_modes`.
+A run is an instance (tree), a trial (its own random numbers) and a margin :math:`\xi`.
+All runs of a comparison are trained in lockstep, one row a run, and judged now and then
+in the three modes of :mod:`econlib.contracts.tree_modes`.
 """
 
 from __future__ import annotations

@@ -1,19 +1,20 @@
 r"""Tables that learn contracts on trees from sampled play.
 
 Both learners see only what is played: node, recommended action, outcome, the agent's
-cost and the principal's reward; $p$ is known.
+cost and the principal's reward; :math:`p` is known.
 
 :func:`train_tables` makes the updates of the paper's Algorithm 2 on tables, which are
-the limit of wide networks with one input a node.  In every iteration some games make one
-step each, the recommendation $\varepsilon$-greedy in $q$; then a batch of the memory
-moves $q(s,a)$ and $\bar Q(s,a)$ towards
+the limit of wide networks with one input a node.  In every iteration some games make
+one step each, the recommendation :math:`\varepsilon`-greedy in :math:`q`; then a batch
+of the memory moves :math:`q(s,a)` and :math:`\bar Q(s,a)` towards
 
 .. math::
     y^p&=r^p-b^*(s,a)(o)+q'(s',a'),\qquad a'=\arg\max q(s',\cdot),\\
     y^a&=r+\mathbb E_{o'}b^*(s',a')(o')+\bar Q'(s',a'),
 
-with $b^*$ the cheapest contract for the target copy $\bar Q'$.  The $k$ copies of a pair
-in a batch are one step $1-(1-\alpha)^k$ towards their mean target.
+with :math:`b^*` the cheapest contract for the target copy :math:`\bar Q'`.  The
+:math:`k` copies of a pair in a batch are one step :math:`1-(1-\alpha)^k` towards their
+mean target.
 
 :func:`train_backward` uses that time runs forward in a tree: after each round of
 episodes the same targets are averaged over all that was ever observed, leaves first.
@@ -195,9 +196,7 @@ def _pay(qbar, s, a, xi, p):
 
 @njit(cache=True)
 @no_type_check
-def _tables(
-    rng, values, arrays, p, memory, games, played, steps, alpha, decay, future
-):
+def _tables(rng, values, arrays, p, memory, games, played, steps, alpha, decay, future):
     q, qbar, q_old, qbar_old = values
     cost, reward, xi = arrays
     start, stop, total, batch, target_every = steps
