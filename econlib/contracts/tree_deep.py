@@ -23,7 +23,8 @@ from econlib.contracts.tree_runs import Learned, Runs, Watch
 
 __all__ = ["train_deep"]
 
-_FAST = {"cache": True, "fastmath": True, "error_model": "numpy"}
+# without fastmath: the same bits whether compiled now or taken from the cache
+_FAST = {"cache": True, "error_model": "numpy"}
 
 
 def train_deep(
@@ -167,13 +168,12 @@ def _forward(layers, nodes, one, two, out):
             one[t, j] = max(rows[nodes[t], j] + bias1[j], zero)
     np.dot(one, weight2, two)
     for t in range(len(nodes)):
-        left, right = bias3[0], bias3[1]
         for j in range(h):
-            x = max(two[t, j] + bias2[j], zero)
-            two[t, j] = x
-            left += x * weight3[j, 0]
-            right += x * weight3[j, 1]
-        out[t, 0], out[t, 1] = left, right
+            two[t, j] = max(two[t, j] + bias2[j], zero)
+    np.dot(two, weight3, out)
+    for t in range(len(nodes)):
+        out[t, 0] += bias3[0]
+        out[t, 1] += bias3[1]
 
 
 @njit(**_FAST)

@@ -72,8 +72,8 @@ class Modes:
 
 def play(
     trees: Trees,
-    act: Int[np.ndarray, "n_trees n_nodes"],
-    b: Float[np.ndarray, "n_trees n_nodes 2"],
+    act: Int[np.ndarray, "_ _"],
+    b: Float[np.ndarray, "_ _ _"],
     tolerance: float = 1e-9,
 ) -> Play:
     r"""Exact play against given contracts.
@@ -172,7 +172,7 @@ def flip(
     return wrong
 
 
-def _check(trees: Trees, act: Int[np.ndarray, "n_trees n_nodes"]) -> None:
+def _check(trees: Trees, act: Int[np.ndarray, "_ _"]) -> None:
     if act.shape != trees.cost.shape or not ((act == 0) | (act == 1)).all():
         raise ValueError(f"act: expected 0 and 1, shape {trees.cost.shape}")
 

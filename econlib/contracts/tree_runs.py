@@ -160,6 +160,16 @@ class Watch:
         self._steps: list[int] = []
         self._rows: dict[str, list] = {name: [] for name in _MEASURES}
 
+    def modes(
+        self,
+        q: Float[np.ndarray, "n_runs n_nodes 2"],
+        qbar: Float[np.ndarray, "n_runs n_nodes 2"],
+    ) -> Modes:
+        """Judge the principals that have these values, and note nothing."""
+        trees, act = self.runs.trees, q.argmax(axis=-1)
+        b = contracts(qbar.astype(float), act, self.runs.xi, trees.p)
+        return judge(trees, act, b, self.tolerance)
+
     def look(
         self,
         step: int,
@@ -168,9 +178,7 @@ class Watch:
         seen: Float[np.ndarray, " n_runs"],
     ) -> Modes:
         """Judge the present principals, and note what is seen."""
-        trees, act = self.runs.trees, q.argmax(axis=-1)
-        b = contracts(qbar.astype(float), act, self.runs.xi, trees.p)
-        modes = judge(trees, act, b, self.tolerance)
+        modes, act = self.modes(q, qbar), q.argmax(axis=-1)
         values = (
             modes.strict.principal,
             modes.implemented.principal,
@@ -196,4 +204,5 @@ class Watch:
         noted = {k: np.array(v).T for k, v in self._rows.items()}
         q, qbar = q.astype(float), qbar.astype(float)
         steps = np.array(self._steps)
-        return Learned(steps, **noted, q=q, qbar=qbar, modes=modes, seconds=seconds)
+        last = {"q": q, "qbar": qbar, "modes": modes}
+        return Learned(steps, **noted, **last, seconds=seconds)

@@ -81,7 +81,7 @@ class Trees:
     """
 
     cost: Float[np.ndarray, "n_trees n_nodes"]
-    reward: Float[np.ndarray, "n_trees n_nodes"]
+    reward: Float[np.ndarray, "_ _"]
     p: float = 0.9
 
     def __post_init__(self) -> None:
