@@ -19,7 +19,7 @@ from typing import no_type_check
 import numpy as np
 from numba import njit
 
-from econlib.contracts.tree_runs import Learned, Runs, Watch
+from econlib.contracts.tree_runs import Learned, Runs, Watch, check_room
 
 __all__ = ["train_deep"]
 
@@ -88,6 +88,7 @@ def train_deep(
             f"eval_every = {eval_every}, lr = {lr}, rows = {rows}: expected integers "
             "of 1 or more, positive steps and rows of 0 or more"
         )
+    check_room(runs, iterations, interactions)
     watch, trees = Watch(runs, tolerance), runs.trees
     n, s = trees.cost.shape
     rngs = [np.random.default_rng(x) for x in runs.seeds(seed)]

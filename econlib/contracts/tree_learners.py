@@ -28,7 +28,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from econlib.contracts.tree_runs import Learned, Runs, Watch
+from econlib.contracts.tree_runs import Learned, Runs, Watch, check_room
 from econlib.training import generator, pick_device
 
 __all__ = ["Ensemble", "closed_form_pay", "train_lockstep"]
@@ -273,6 +273,7 @@ def train_lockstep(
             f"eval_every = {eval_every}, lr = {lr}, rows = {rows}: expected integers "
             "of 1 or more, positive steps and rows of 0 or more"
         )
+    check_room(runs, iterations, 2 * interactions)  # eight bytes each
     gen, n = generator(seed, pick_device(device)), len(runs)
     watch = Watch(runs, tolerance)
     net = Ensemble(2 * n, runs.trees.n_nodes, hidden, gen, rows)

@@ -17,7 +17,9 @@ from jaxtyping import Float, Int
 from econlib.contracts.tree_modes import Modes, judge
 from econlib.contracts.trees import Equilibrium, Trees, contracts, solve
 
-__all__ = ["Learned", "Runs", "Watch", "lay_out"]
+__all__ = ["Learned", "Runs", "Watch", "check_room", "lay_out"]
+
+_MOST_SAMPLES = 2**29
 
 _MEASURES = ("strict", "implemented", "tolerant", "agent", "follow", "accuracy", "seen")
 
@@ -86,6 +88,23 @@ def lay_out(
         raise ValueError(f"margins: expected finite numbers, 0 or more, got {margins}")
     xi = table[level, instance].astype(float)
     return Runs(trees.take(instance), xi, instance, trial, level)
+
+
+def check_room(runs: Runs, iterations: int, interactions: int) -> None:
+    """Refuse a training whose memory of play would not fit.
+
+    Raises
+    ------
+    ValueError
+        More samples in all than 2**29, which take 2 GiB.
+    """
+    samples = len(runs) * iterations * interactions
+    if samples > _MOST_SAMPLES:
+        raise ValueError(
+            f"{len(runs)} runs x {iterations} iterations x {interactions} interactions "
+            f"= {samples} samples: expected at most {_MOST_SAMPLES} (memory). "
+            "Try fewer of one of them."
+        )
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from typing import no_type_check
 import numpy as np
 from numba import njit
 
-from econlib.contracts.tree_runs import Learned, Runs, Watch
+from econlib.contracts.tree_runs import Learned, Runs, Watch, check_room
 
 __all__ = ["train_backward", "train_tables"]
 
@@ -78,7 +78,7 @@ def train_tables(
     Raises
     ------
     ValueError
-        A number out of range.
+        A number out of range, or more samples than fit in memory.
     """
     _positive(
         iterations=iterations,
@@ -89,6 +89,7 @@ def train_tables(
     )
     if not (0 < lr[0] <= 1 and 0 < lr[1] <= 1):
         raise ValueError(f"lr = {lr}: expected two numbers in (0, 1]")
+    check_room(runs, iterations, interactions)
     watch, trees = Watch(runs, tolerance), runs.trees
     shape = (*trees.cost.shape, 2)
     q, qbar, q_old, qbar_old = (np.zeros(shape) for _ in range(4))

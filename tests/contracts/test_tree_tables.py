@@ -111,6 +111,7 @@ def test_runs_do_not_depend_on_neighbours_and_repeat():
     [
         (lambda r: train_tables(r, 0), "iterations = 0"),
         (lambda r: train_tables(r, 10, batch=0), "batch = 0"),
+        (lambda r: train_tables(r, 10**9), "8000000000 samples.*memory"),
         (lambda r: train_tables(r, 10, lr=(0.0, 0.1)), "lr"),
         (lambda r: train_tables(r, 10, tolerance=-1.0), "tolerance = -1"),
         (lambda r: train_backward(r, 10, episodes=0), "episodes = 0"),
