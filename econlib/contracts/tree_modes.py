@@ -156,10 +156,19 @@ def judge(
 
 def flip(
     act: Int[np.ndarray, "n_trees n_nodes"],
-    order: Int[np.ndarray, "n_trees n_nodes"],
+    order: Int[np.ndarray, "n_trees n_listed"],
     n_flips: int,
 ) -> Int[np.ndarray, "n_trees n_nodes"]:
     """Turn over the recommendations of the first ``n_flips`` nodes of an order.
+
+    Parameters
+    ----------
+    act : ndarray of int, shape (n_trees, n_nodes)
+        Recommendations, 0 or 1.
+    order : ndarray of int, shape (n_trees, n_listed)
+        Nodes of each tree, none twice, in the order in which they are turned.
+    n_flips : int
+        How many of them, 0 to ``n_listed``.
 
     Examples
     --------
