@@ -20,7 +20,9 @@ def test_the_library_accepts_it(choose):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.filterwarnings("ignore", message=".*symmetric and normalized.*")
-        check_env(TreeEnv(TREE, choose), skip_render_check=True)
+        env = TreeEnv(TREE, choose)
+        check_env(env, skip_render_check=True)
+    assert env.observation_space.n == 16
 
 
 @pytest.mark.parametrize("choose", ["recommend", "contract"])
