@@ -1,0 +1,1 @@
+"""Contracts between a principal and learning agents: models, solvers, learners."""
