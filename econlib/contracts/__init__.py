@@ -1,1 +1,1 @@
-"""Contracts between a principal and learning agents: models, solvers, learners."""
+"""Principal-agent reinforcement learning with contracts."""

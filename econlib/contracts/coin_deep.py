@@ -381,7 +381,7 @@ def validate_deep(
     replay = PrioritizedReplay(runs, config.capacity, 5)
     at = np.arange(runs)[:, None]
 
-    def look(states: np.ndarray) -> tuple[np.ndarray, np.ndarray, Tensor]:
+    def look(states: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple]:
         own = np.stack([states, board.swap[states]])  # player, run, sample
         told = advice[at, own]
         flat = (2 * runs, states.shape[1])

@@ -2,7 +2,7 @@ r"""Long runs of the Coin Game's learners, kept as JSON.
 
 ``python -m econlib.contracts.record_coin`` trains tables on the 7 × 7 board and
 networks on the 3 × 3 one, both phases, and writes
-``data/recorded/contracts/coin_<part>.json``, about ten minutes on one core; names of
+``data/recorded/contracts/coin_<part>.json``, about five minutes on one core; names of
 parts after it run those only.  What was learnt is judged exactly.
 """
 
@@ -34,7 +34,7 @@ __all__ = ["PARTS", "load", "record", "run"]
 #: Side of the board, horizon, steps of a phase, seeds and nudges of each part.
 PARTS = {
     "tabular7": (7, 50, 100_000, (0, 1, 2), (0.0, 0.1)),
-    "deep3": (3, 20, 8_000, (0, 1), (0.0, 0.1)),
+    "deep3": (3, 20, 3_000, (0, 1), (0.0, 0.1)),
 }
 #: Step size and share of random moves of tables on the large board.
 LARGE = {"lr": (0.5, 0.005), "eps": (1.0, 0.05)}
