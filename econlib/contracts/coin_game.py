@@ -108,7 +108,7 @@ class CoinGame:
     --------
     >>> game = CoinGame(1000, seed=0)
     >>> rewards, picked = game.step(np.zeros((1000, 2), int))
-    >>> rewards.shape, bool(abs(picked.mean() - 1 / 7) < 0.05)
+    >>> rewards.shape, bool(abs(picked.mean() - 2 / 7) < 0.06)
     ((1000, 2), True)
     """
 
