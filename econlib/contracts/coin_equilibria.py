@@ -25,9 +25,9 @@ from jaxtyping import Float, Int
 from econlib.contracts.coin_exact import CoinQuotient, joint, pure
 
 __all__ = [
+    "CoinOutcome",
     "Contracts",
-    "Equilibrium",
-    "Outcome",
+    "MarkovEquilibrium",
     "constant_proportion",
     "contract_ratios",
     "markov_equilibrium",
@@ -70,7 +70,7 @@ class Contracts:
 
 
 @dataclass(frozen=True)
-class Equilibrium:
+class MarkovEquilibrium:
     """A Markov equilibrium without payments, as far as it was found.
 
     Attributes
@@ -90,7 +90,7 @@ class Equilibrium:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CoinOutcome:
     """Expected totals of an episode.
 
     Attributes
@@ -200,7 +200,7 @@ def outcome(
     blue: Float[np.ndarray, "n_states 4"],
     recommend: Int[np.ndarray, "n_states 2"] | None = None,
     payments: Float[np.ndarray, "2 2 n_states"] | None = None,
-) -> Outcome:
+) -> CoinOutcome:
     """Exact expected totals of an episode.
 
     Parameters
@@ -223,14 +223,14 @@ def outcome(
     other = board.rules.other_reward
     missed = board.rollout(weights, wrong) / other if other > 0 else float("nan")
     if recommend is None:
-        return Outcome(welfare, 0.0, float("nan"), coins, missed)
+        return CoinOutcome(welfare, 0.0, float("nan"), coins, missed)
     a, b = np.divmod(np.arange(16), 4)
     follows = np.stack([a == recommend[:, :1], b == recommend[:, 1:]]).astype(float)
     count = board.rollout(weights, follows.sum(axis=0)) / (2 * board.rules.horizon)
     paid = 0.0
     if payments is not None:
         paid = board.rollout(weights, _paid(follows, payments).sum(axis=0))
-    return Outcome(welfare, paid, count, coins, missed)
+    return CoinOutcome(welfare, paid, count, coins, missed)
 
 
 def _paid(
@@ -310,7 +310,7 @@ def markov_equilibrium(
     rewards: Float[np.ndarray, "n_states 16 2"] | None = None,
     max_iter: int = 100,
     tol: float = 1e-6,
-) -> Equilibrium:
+) -> MarkovEquilibrium:
     r"""Symmetric Markov equilibrium by damped best responses, with its regret.
 
     Both players use the same policy, each as seen from its own side.  A round mixes
@@ -346,4 +346,4 @@ def markov_equilibrium(
         eta = max(0.5 / (1 + k / 4), 0.02)
         policy = (1 - eta) * policy + eta * top / top.sum(axis=1, keepdims=True)
     regret, policy = best
-    return Equilibrium(policy, policy[board.swap], regret, k + 1)
+    return MarkovEquilibrium(policy, policy[board.swap], regret, k + 1)

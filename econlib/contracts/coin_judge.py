@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from econlib.contracts.coin_equilibria import (
-    Outcome,
+    CoinOutcome,
     contract_ratios,
     minimal_payments,
     outcome,
@@ -76,13 +76,13 @@ class Verdict:
 
     Attributes
     ----------
-    followed : Outcome
+    followed : CoinOutcome
         If both follow.
     spe, ic : float
         Blue's value of following over its best, Red following, or selfish.
     """
 
-    followed: Outcome
+    followed: CoinOutcome
     spe: float
     ic: float
 
@@ -123,7 +123,7 @@ def play(
     contracts: LearnedContracts,
     psi: Float[np.ndarray, "2 n_states 4"],
     nudge: float = 0.0,
-) -> Outcome:
+) -> CoinOutcome:
     """Exact outcome of validation players' greedy play."""
     advice, pay = contracts.both(board)
     red, blue = psi[0].argmax(axis=1), psi[1].argmax(axis=1)[board.swap]

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from econlib.contracts.coin_equilibria import (
+    CoinOutcome,
     Contracts,
-    Equilibrium,
-    Outcome,
+    MarkovEquilibrium,
     constant_proportion,
     contract_ratios,
     markov_equilibrium,
@@ -59,20 +59,20 @@ class Solution:
         Largest welfare of an episode by any policy.
     contracts : Contracts
         The principal's.
-    followed : Outcome
+    followed : CoinOutcome
         If both follow.
-    selfish : Equilibrium
+    selfish : MarkovEquilibrium
         Play without a principal.
-    alone : Outcome
+    alone : CoinOutcome
         Of selfish play.
     """
 
     board: CoinQuotient
     finite: float
     contracts: Contracts
-    followed: Outcome
-    selfish: Equilibrium
-    alone: Outcome
+    followed: CoinOutcome
+    selfish: MarkovEquilibrium
+    alone: CoinOutcome
 
     def ratios(self) -> Ratios:
         """Certificates of the contracts, seen from Blue."""
