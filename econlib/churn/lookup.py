@@ -136,7 +136,7 @@ class LookupTables:
         return int(best[-1])
 
     def _widest(self, budget: int) -> int:
-        """Most rows on which two members differ: a cell is turned by one, or by none."""
+        """Most rows on which two members differ; a cell is turned by one, or none."""
         top = min(budget, int(self.costs.sum()))
         best = np.zeros((top + 1, top + 1), dtype=np.int64)
         for c, n in zip(self.costs.tolist(), self.counts.tolist(), strict=True):
