@@ -25,7 +25,7 @@ from jaxtyping import Float, Int
 from econlib.churn.rashomon import check_cells
 from econlib.programs import Program, SolverError
 
-__all__ = ["MARGIN", "LinearCells", "LinearModel", "linear_labelings"]
+__all__ = ["MARGIN", "LinearCells", "LinearModel", "linear_labelings", "separator"]
 
 #: Least distance of a score from 0, with weights of at most 1.
 MARGIN = 1e-4
@@ -97,7 +97,8 @@ def linear_labelings(
         for labels, w in known:
             for label in (0, 1):
                 side = (2 * label - 1) * (U[k] @ w)
-                at = w if side >= margin else _separator(U[: k + 1], [*labels, label])
+                more = np.array([*labels, label])
+                at = w if side >= margin else separator(U[: k + 1], more)
                 if at is not None:
                     longer.append(([*labels, label], at))
         known = [(h, w) for h, w in longer if _margin(U[: k + 1], h, w) >= margin]
@@ -108,18 +109,33 @@ def _margin(U: np.ndarray, labels: list[int], w: np.ndarray) -> float:
     return float(((2 * np.array(labels) - 1) * (U @ w)).min())
 
 
-def _separator(U: np.ndarray, labels: list[int]) -> np.ndarray:
-    """Weights with the largest margin for these labels."""
-    sign = 2.0 * np.array(labels) - 1
+def separator(
+    U: Float[np.ndarray, "n_cells n_features"], labels: Int[np.ndarray, " n_cells"]
+) -> Float[np.ndarray, " n_features"] | None:
+    """Weights in [-1, 1] that make some labels with the largest margin.
+
+    Parameters
+    ----------
+    U : ndarray, shape (n_cells, n_features)
+    labels : ndarray of int, shape (n_cells,)
+        0 and 1.
+
+    Returns
+    -------
+    ndarray or None
+        None where no linear classifier makes them.
+    """
+    sign = 2.0 * labels - 1
     n = U.shape[1]
     program = Program(
         np.eye(n + 1)[n],
         np.append(np.full(n, -1.0), 0.0),
-        1.0 + np.zeros(n + 1),
+        np.ones(n + 1),
         maximise=True,
     )
     program.add_rows(np.column_stack([sign[:, None] * U, -np.ones(len(U))]), 0.0)
-    return program.solve().x[:n]
+    x = program.solve().x
+    return x[:n] if x[n] > 1e-9 else None
 
 
 class LinearCells:

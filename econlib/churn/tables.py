@@ -17,7 +17,17 @@ from jaxtyping import Float, Int
 from sklearn.compose import make_column_transformer
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-__all__ = ["NAMES", "Split", "cells", "compas_cells", "encode", "load", "split"]
+__all__ = [
+    "NAMES",
+    "Split",
+    "cells",
+    "compas_binary",
+    "compas_cells",
+    "credit_cells",
+    "encode",
+    "load",
+    "split",
+]
 
 #: Tables by name.
 NAMES = ("adult", "credit", "compas", "hmda")
@@ -207,3 +217,45 @@ def compas_cells(
         raise ValueError(f"columns = {columns}: expected some of {', '.join(every)}")
     values = np.column_stack([every[c].to_numpy(dtype=np.int64) for c in columns])
     return cells(values, table["label"].to_numpy(dtype=np.int64))
+
+
+def compas_binary() -> tuple[
+    Int[np.ndarray, "n_cells 8"],
+    Int[np.ndarray, " n_cells"],
+    Int[np.ndarray, " n_cells"],
+]:
+    """Cells of COMPAS by eight questions.
+
+    Below 25, above 45, no priors, two or more, five or more, male, felony, any
+    juvenile count.
+    """
+    table = load("compas")
+    priors = table["priors-count"]
+    juvenile = table[["juv-fel-count", "juv-misd-count", "juv-other-count"]].sum(axis=1)
+    questions = [
+        table["age-cat"] == "Less than 25",
+        table["age-cat"] == "Greater than 45",
+        priors == 0,
+        priors >= 2,
+        priors >= 5,
+        table["sex"] == 1,
+        table["c-charge-degree"] == "F",
+        juvenile > 0,
+    ]
+    values = np.column_stack(questions).astype(np.int64)
+    return cells(values, table["label"].to_numpy(dtype=np.int64))
+
+
+def credit_cells() -> tuple[
+    Int[np.ndarray, "n_cells 3"],
+    Int[np.ndarray, " n_cells"],
+    Int[np.ndarray, " n_cells"],
+]:
+    """Cells of Credit by two payment delays, each cut at 0, 1 and 2, and by age.
+
+    Age is cut at 30 and 40.
+    """
+    table = load("credit")
+    delays = [np.digitize(table[c], [0, 1, 2]) for c in ("PAY_0", "PAY_2")]
+    values = np.column_stack([*delays, np.digitize(table["AGE"], [30, 40])])
+    return cells(values.astype(np.int64), table["label"].to_numpy(dtype=np.int64))

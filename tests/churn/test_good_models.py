@@ -12,7 +12,7 @@ from econlib.churn.lookup import LookupTables
 from econlib.churn.plane import affine_labelings, cover_count, example_points
 from econlib.churn.rashomon import good_models
 from econlib.churn.small_trees import free_trees, sparse_trees
-from econlib.churn.tables import cells, compas_cells, load
+from econlib.churn.tables import compas_binary, compas_cells, credit_cells, load
 
 
 def numbers(stats) -> tuple:
@@ -113,12 +113,7 @@ def test_lookup_tables_of_compas_have_the_known_sets():
 
 
 def test_lookup_tables_of_credit_have_the_known_sets():
-    table = load("credit")
-    features = np.column_stack(
-        [np.digitize(table[c], [0, 1, 2]) for c in ("PAY_0", "PAY_2")]
-        + [np.digitize(table["AGE"], [30, 40])]
-    )
-    _, counts, positives = cells(features, table["label"].to_numpy(dtype=int))
+    _, counts, positives = credit_cells()
     tables = LookupTables(counts, positives)
     assert (len(counts), tables.n_rows, tables.errors) == (35, 30000, 5392)
     found = numbers(tables.stats(300))[:5]
@@ -161,25 +156,6 @@ def test_additive_models_of_twelve_cells_have_the_known_sets():
     for eps, values in expected.items():
         stats = found.within(int(eps * 6167)).stats()
         assert numbers(stats)[:5] == pytest.approx(values, abs=6e-7)
-
-
-def compas_binary() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    table = load("compas")
-    priors = table["priors-count"]
-    juvenile = table[["juv-fel-count", "juv-misd-count", "juv-other-count"]].sum(axis=1)
-    features = np.column_stack(
-        [
-            table["age-cat"] == "Less than 25",
-            table["age-cat"] == "Greater than 45",
-            priors == 0,
-            priors >= 2,
-            priors >= 5,
-            table["sex"] == 1,
-            table["c-charge-degree"] == "F",
-            juvenile > 0,
-        ]
-    ).astype(int)
-    return cells(features, table["label"].to_numpy(dtype=int))
 
 
 def test_trees_of_depth_two_have_the_known_sets():
