@@ -44,6 +44,19 @@ class EntryFees:
     prices: Float[np.ndarray, "n_stages n_sizes"]
     fees: Float[np.ndarray, "n_stages n_sizes"]
 
+    @property
+    def size_prices(self) -> Float[np.ndarray, "n_stages n_sizes n_options"]:
+        """The same menus as prices by size, which ``play_sizes`` takes.
+
+        Of shape (n_buyers + 1, n_items + 1, n_items + 1): a fee and k times the price,
+        infinite where fewer than k items are left, nothing for nothing.
+        """
+        k = np.arange(self.prices.shape[1])
+        prices = self.fees[..., None] + self.prices[..., None] * k
+        prices[:, k > k[:, None]] = np.inf
+        prices[..., 0] = 0.0
+        return prices
+
 
 def entry_fee_choice(
     values: Float[np.ndarray, "n_samples n_items"],

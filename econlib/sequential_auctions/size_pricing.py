@@ -27,6 +27,7 @@ from econlib.sequential_auctions.settings import Setting
 __all__ = [
     "SizePricing",
     "hard_value",
+    "play_sizes",
     "price_gradient",
     "size_pricing_dp",
     "value_of_prices",
@@ -217,6 +218,66 @@ def value_of_prices(
             after = values[t - 1, s::-1][:k]
             values[t, s], errors[t, s] = hard_value(best, prices[t, s, :k], after)
     return values, errors
+
+
+def play_sizes(
+    setting: Setting,
+    prices: Float[np.ndarray, "n_stages n_sizes n_options"],
+    n_episodes: int,
+    rng: np.random.Generator,
+) -> Float[np.ndarray, " n_episodes"]:
+    """Revenue of each of a number of auctions that are played with size prices.
+
+    What a buyer draws does not depend on what is left, so that two tables of prices
+    played with equal generators meet the same buyers, and their difference is quiet.
+
+    Parameters
+    ----------
+    setting : Setting
+        A, C or D: exchangeable items with values of their own, of any number.
+    prices : ndarray, shape (n_buyers + 1, n_items + 1, most + 1)
+        As in :class:`SizePricing`; a missing price (no number) is taken as infinite.
+    n_episodes : int
+        2 or more.
+    rng : numpy.random.Generator
+        Source of the buyers' values.
+
+    Returns
+    -------
+    ndarray, shape (n_episodes,)
+        What the buyers of an auction pay together.
+
+    Raises
+    ------
+    ValueError
+        Another setting, prices of another shape, or too few episodes.
+    """
+    m, most = setting.n_items, setting.most
+    if setting.name not in "ACD":
+        raise ValueError(f"name = {setting.name!r}: expected A, C or D")
+    if prices.shape[1:] != (m + 1, most + 1) or n_episodes < 2:
+        raise ValueError(
+            f"prices: shape {prices.shape}, expected (n, {m + 1}, {most + 1}); "
+            f"n_episodes = {n_episodes}: expected 2 or more"
+        )
+    prices = np.where(np.isnan(prices), np.inf, prices)
+    # few at a time, and each with buyers of its own
+    revenue = np.zeros(n_episodes)
+    chunk = max(2, 2**20 // m)
+    for start in range(0, n_episodes, chunk):
+        part = revenue[start : start + chunk]
+        left = np.full(len(part), m)
+        for t in range(len(prices) - 1, 0, -1):
+            items = setting.items(len(part), rng)
+            items[np.arange(m) >= left[:, None]] = -np.inf
+            worth = np.sort(items, axis=1)[:, ::-1][:, :most].cumsum(axis=1)
+            gain = worth - prices[t, left, 1:]
+            size = gain.argmax(axis=1)
+            gain = np.take_along_axis(gain, size[:, None], axis=1)[:, 0]
+            size = np.where(gain >= 0, size + 1, 0)
+            part += np.where(size, prices[t, left, size], 0.0)
+            left = left - size
+    return revenue
 
 
 def _ascend(

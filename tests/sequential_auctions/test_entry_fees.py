@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from econlib.sequential_auctions.entry_fees import entry_fee_choice, entry_fee_dp
 from econlib.sequential_auctions.posted_prices import posted_prices, uniform
+from econlib.sequential_auctions.settings import Setting
+from econlib.sequential_auctions.size_pricing import play_sizes
 
 
 @settings(max_examples=40, deadline=None)
@@ -82,6 +84,16 @@ def test_the_policy_in_simulation_brings_its_value(five):
     assert (
         abs(revenue.mean() - five.values[3, 4]) < 4 * revenue.std() / np.sqrt(n) + 0.005
     )
+
+
+def test_fees_are_prices_by_size(five):
+    prices = five.size_prices
+    assert prices.shape == (6, 6, 6)
+    assert prices[3, 4, 2] == pytest.approx(five.fees[3, 4] + 2 * five.prices[3, 4])
+    assert np.isinf(prices[3, 4, 5]) and (prices[..., 0] == 0).all()
+    revenue = play_sizes(Setting("A", 5), prices, 50_000, np.random.default_rng(1))
+    error = revenue.std() / np.sqrt(len(revenue))
+    assert abs(revenue.mean() - five.values[5, 5]) < 4 * error + 0.005
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,10 @@ import torch
 
 from econlib.sequential_auctions.posted_prices import posted_prices, uniform
 from econlib.sequential_auctions.settings import Setting
+from econlib.sequential_auctions.simulator import by_size, simulate
 from econlib.sequential_auctions.size_pricing import (
     hard_value,
+    play_sizes,
     price_gradient,
     size_pricing_dp,
     value_of_prices,
@@ -142,3 +144,42 @@ def test_value_of_prices_is_what_they_were_made_for_and_less_elsewhere():
     assert there[2, 3] < best.values[2, 3] < again[2, 3]
     with pytest.raises(ValueError, match="n_samples = 5"):
         value_of_prices(true, made.prices, n_samples=5)
+
+
+@pytest.mark.parametrize("name", ["A", "C", "D"])
+def test_played_size_prices_bring_what_the_simulation_of_all_bundles_does(name):
+    setting, rng = Setting(name, 4), np.random.default_rng(5)
+    k = np.arange(setting.most + 1)
+    prices = np.full((4, 5, setting.most + 1), np.nan)  # not offered
+    for s in range(1, 5):
+        offered = k <= s
+        prices[:, s, offered] = 0.6 * k[offered] ** 0.9
+    ours = play_sizes(setting, prices, 60_000, rng)
+    theirs = simulate(setting, by_size(setting, prices[:0:-1]), 60_000, rng)
+    error = np.hypot(theirs.error, ours.std() / np.sqrt(60_000))
+    assert abs(ours.mean() - theirs.revenue) < 4 * error
+    totals = theirs.payments.sum(axis=1)
+    assert ours.std() == pytest.approx(totals.std(), rel=0.03)
+
+
+def test_dearer_prices_meet_the_same_buyers():
+    setting = Setting("A", 1)
+    prices = np.full((2, 2, 2), 0.5)
+    low, high = (
+        play_sizes(setting, prices * scale, 1000, np.random.default_rng(3))
+        for scale in (1.0, 1.4)
+    )
+    # whoever pays .7 would have paid .5
+    assert ((high > 0) <= (low > 0)).all()
+    assert (low > 0).mean() == pytest.approx(0.5, abs=0.08)
+    assert (high > 0).mean() == pytest.approx(0.3, abs=0.08)
+
+
+def test_what_cannot_be_played_is_refused():
+    rng = np.random.default_rng(0)
+    with pytest.raises(ValueError, match="name = 'B': expected A, C or D"):
+        play_sizes(Setting("B", 2), np.ones((2, 3, 3)), 10, rng)
+    with pytest.raises(ValueError, match=r"shape \(2, 2, 2\), expected \(n, 3, 3\)"):
+        play_sizes(Setting("A", 2), np.ones((2, 2, 2)), 10, rng)
+    with pytest.raises(ValueError, match="n_episodes = 1: expected 2 or more"):
+        play_sizes(Setting("A", 2), np.ones((2, 3, 3)), 1, rng)
