@@ -10,13 +10,15 @@ import json
 import os
 import platform
 import subprocess
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
-__all__ = ["digits", "load", "provenance", "write"]
+__all__ = ["Shelf", "digits", "load", "provenance", "write"]
 
 _ROOT = Path(__file__).resolve().parents[1]
 
@@ -89,3 +91,51 @@ def write(where: str, kept: dict, row: str | None = None) -> None:
 def load(where: str) -> dict:
     """The record in a file below the repository."""
     return json.loads((_ROOT / where).read_text())
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Records of one kind, a file for each name.
+
+    Attributes
+    ----------
+    path : str
+        File of a record below the repository, with ``{}`` for its name.
+    names : collection of str
+        Those there are, in the order in which they are made.
+    row : str
+        First key of each run, as in :func:`write`.
+    what : str
+        What errors call a name.
+
+    Examples
+    --------
+    >>> Shelf("data/recorded/abcs/{}.json", ("stacked",), "method").known("leduc")
+    Traceback (most recent call last):
+    ValueError: name = 'leduc': expected one of stacked
+    """
+
+    path: str
+    names: Collection[str]
+    row: str
+    what: str = "name"
+
+    def known(self, name: str) -> str:
+        """The name; ValueError where there is no such record."""
+        if name not in self.names:
+            known = ", ".join(self.names)
+            raise ValueError(f"{self.what} = {name!r}: expected one of {known}")
+        return name
+
+    def load(self, name: str) -> dict:
+        """Read a record."""
+        return load(self.path.format(self.known(name)))
+
+    def save(self, name: str, kept: dict) -> None:
+        """Write a record."""
+        write(self.path.format(self.known(name)), kept, row=self.row)
+
+    def record(self, run: Callable[[str], dict], names: Iterable[str] = ()) -> None:
+        """Run and save some records, all where none is named."""
+        for name in [self.known(name) for name in names] or list(self.names):
+            self.save(name, run(name))

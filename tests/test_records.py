@@ -48,3 +48,21 @@ def test_provenance_names_what_ran():
 def test_digits_keep_significant_ones_and_what_is_missing():
     values = np.array([1234567.8, 1.23456789e-5, np.inf, 0.0])
     assert records.digits(values, 3) == [1230000.0, 1.23e-5, None, 0.0]
+
+
+def test_a_shelf_makes_and_loads_the_records_it_names(root):
+    shelf = records.Shelf("data/{}.json", ("one", "two"), "seed", "part")
+    shelf.record(lambda name: {"made": name, "runs": [{"seed": 0}]}, ["two"])
+    assert shelf.load("two") == {"made": "two", "runs": [{"seed": 0}]}
+    assert not (root / "data/one.json").exists()
+    shelf.record(lambda name: {"made": name.upper()})
+    assert [shelf.load(n)["made"] for n in shelf.names] == ["ONE", "TWO"]
+
+
+def test_an_unknown_record_is_named_before_any_is_made(root):
+    shelf = records.Shelf("data/{}.json", ("one", "two"), "seed", "part")
+    with pytest.raises(ValueError, match="part = 'three': expected one of one, two"):
+        shelf.record(lambda name: {}, ["one", "three"])
+    assert not (root / "data").exists()
+    with pytest.raises(ValueError, match="part = 'three'"):
+        shelf.load("three")

@@ -28,12 +28,11 @@ from econlib.abcs.sequence_form import exploitability, sequence_form
 from econlib.abcs.simulators import Environment, game, stacked
 from econlib.abcs.stationarity import stationary_oracle
 from econlib.abcs.tree import FlatTree, from_openspiel
-from econlib.records import digits, provenance
-from econlib.records import load as read
-from econlib.records import write as save
+from econlib.records import Shelf, digits, provenance
 
 __all__ = [
     "BUDGETS",
+    "SHELF",
     "SIDES",
     "detectors",
     "dice",
@@ -42,7 +41,6 @@ __all__ = [
     "liars_dice",
     "load",
     "oracle_of",
-    "record",
 ]
 
 #: Sides of the die in the record ``dice``.
@@ -230,25 +228,10 @@ def ended(
 
 
 _RECORDS = {"dice": dice, "detectors": detectors}
-
-
-def record(names: list[str]) -> None:
-    """Make records, all where none is named, and write their files."""
-    files = {name: _file(name) for name in names or list(_RECORDS)}
-    for name, file in files.items():
-        save(file, _RECORDS[name](), row="method")
-
-
-def load(name: str) -> dict:
-    """Record ``dice`` or ``detectors``."""
-    return read(_file(name))
-
-
-def _file(name: str) -> str:
-    if name not in _RECORDS:
-        raise ValueError(f"name = {name!r}: expected one of {', '.join(_RECORDS)}")
-    return f"data/recorded/abcs/beyond_{name}.json"
+#: The records ``dice`` and ``detectors``.
+SHELF = Shelf("data/recorded/abcs/beyond_{}.json", _RECORDS, "method")
+load = SHELF.load
 
 
 if __name__ == "__main__":
-    record(sys.argv[1:])
+    SHELF.record(lambda name: _RECORDS[name](), sys.argv[1:])

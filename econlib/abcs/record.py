@@ -18,11 +18,9 @@ from econlib.abcs.config import OFFICIAL
 from econlib.abcs.learners import Trace, solve
 from econlib.abcs.simulators import Environment, cartpole, game, stacked
 from econlib.abcs.tree import from_openspiel, weighted_rps
-from econlib.records import digits, provenance
-from econlib.records import load as read
-from econlib.records import write as save
+from econlib.records import Shelf, digits, provenance
 
-__all__ = ["PACKAGES", "SETTINGS", "Setting", "load", "record", "row", "run"]
+__all__ = ["PACKAGES", "SETTINGS", "SHELF", "Setting", "load", "row", "run"]
 
 #: Whose versions a record keeps.
 PACKAGES = ("numpy", "numba", "open_spiel")
@@ -63,13 +61,16 @@ SETTINGS = {
     ),
 }
 
+#: The records, by name.
+SHELF = Shelf("data/recorded/abcs/{}.json", SETTINGS, "method")
+load = SHELF.load
+
 
 def run(
     name: str, seeds: tuple[int, ...] = (0, 1, 2), budget: int | None = None
 ) -> dict:
     """Run all methods of a setting; ``budget`` in place of the official one."""
-    if name not in SETTINGS:
-        raise ValueError(f"name = {name!r}: expected one of {', '.join(SETTINGS)}")
+    SHELF.known(name)
     setting = SETTINGS[name]
     spent = setting.budget if budget is None else budget
     env = setting.make()
@@ -110,22 +111,5 @@ def row(trace: Trace) -> dict:
     }
 
 
-def record(names: list[str]) -> None:
-    """Run settings, all where none is named, and write their files."""
-    for name in names or list(SETTINGS):
-        save(_file(name), run(name), row="method")
-
-
-def load(name: str) -> dict:
-    """Recorded run of a setting."""
-    return read(_file(name))
-
-
-def _file(name: str) -> str:
-    if name not in SETTINGS:
-        raise ValueError(f"name = {name!r}: expected one of {', '.join(SETTINGS)}")
-    return f"data/recorded/abcs/{name}.json"
-
-
 if __name__ == "__main__":
-    record(sys.argv[1:])
+    SHELF.record(run, sys.argv[1:])

@@ -25,11 +25,9 @@ from econlib.contracts.coin_judge import (
     validation_curve,
 )
 from econlib.contracts.coin_tabular import train_tabular, validate_tabular
-from econlib.records import load as read
-from econlib.records import provenance
-from econlib.records import write as save
+from econlib.records import Shelf, provenance
 
-__all__ = ["PARTS", "load", "record", "run"]
+__all__ = ["PARTS", "SHELF", "load", "run"]
 
 #: Side of the board, horizon, steps of a phase, seeds and nudges of each part.
 PARTS = {
@@ -39,6 +37,10 @@ PARTS = {
 #: Step size and share of random moves of tables on the large board.
 LARGE = {"lr": (0.5, 0.005), "eps": (1.0, 0.05)}
 LARGE_FRESH = {"lr": (0.5, 0.005), "eps": (0.4, 0.0)}
+
+#: The records, by part.
+SHELF = Shelf("data/recorded/contracts/coin_{}.json", PARTS, "seed", "part")
+load = SHELF.load
 
 
 def run(
@@ -69,7 +71,7 @@ def run(
     ValueError
         An unknown part.
     """
-    size, horizon, default, default_seeds, nudges = PARTS[_known(part)]
+    size, horizon, default, default_seeds, nudges = PARTS[SHELF.known(part)]
     steps = default if steps is None else steps
     seeds = default_seeds if seeds is None else seeds
     board = CoinQuotient(CoinRules(size, horizon))
@@ -159,26 +161,5 @@ def _rounded(values: dict) -> dict:
     return {k: np.round(v, 5).tolist() for k, v in values.items()}
 
 
-def record(names: list[str]) -> None:
-    """Run parts, all where none is named, and write their files."""
-    for name in names or list(PARTS):
-        save(_file(name), run(name), row="seed")
-
-
-def load(name: str) -> dict:
-    """Recorded run of a part."""
-    return read(_file(name))
-
-
-def _known(name: str) -> str:
-    if name not in PARTS:
-        raise ValueError(f"part = {name!r}: expected one of {', '.join(PARTS)}")
-    return name
-
-
-def _file(name: str) -> str:
-    return f"data/recorded/contracts/coin_{_known(name)}.json"
-
-
 if __name__ == "__main__":
-    record(sys.argv[1:])
+    SHELF.record(run, sys.argv[1:])

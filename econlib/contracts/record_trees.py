@@ -17,11 +17,9 @@ import numpy as np
 from econlib.contracts.tree_deep import train_deep
 from econlib.contracts.tree_runs import Learned, Runs, lay_out
 from econlib.contracts.trees import solve, tree_batch
-from econlib.records import digits, provenance
-from econlib.records import load as read
-from econlib.records import write as save
+from econlib.records import Shelf, digits, provenance
 
-__all__ = ["PARTS", "load", "record", "run"]
+__all__ = ["PARTS", "SHELF", "load", "run"]
 
 #: Hidden units, first and last step of Adam, instances, trials and margins of a part.
 PARTS = {
@@ -41,6 +39,10 @@ PARTS = {
     },
 }
 _CURVES = ("strict", "implemented", "tolerant", "agent", "follow", "accuracy")
+
+#: The records, by part.
+SHELF = Shelf("data/recorded/contracts/trees_{}.json", PARTS, "instance", "part")
+load = SHELF.load
 
 
 def run(
@@ -65,7 +67,7 @@ def run(
     ValueError
         An unknown part.
     """
-    setting = PARTS[_known(part)]
+    setting = PARTS[SHELF.known(part)]
     start, margins = time.process_time(), setting["margins"]
     trees = tree_batch(depth, setting["instances"])
     layout = lay_out(trees, setting["n_trials"], margins)
@@ -106,26 +108,5 @@ def _kept(layout: Runs, found: Learned, margins: tuple[float, ...], i: int) -> d
     }
 
 
-def record(names: list[str]) -> None:
-    """Run parts, all where none is named, and write their files."""
-    for name in names or list(PARTS):
-        save(_file(name), run(name), row="instance")
-
-
-def load(part: str) -> dict:
-    """Recorded runs of a part."""
-    return read(_file(part))
-
-
-def _file(part: str) -> str:
-    return f"data/recorded/contracts/trees_{_known(part)}.json"
-
-
-def _known(part: str) -> str:
-    if part not in PARTS:
-        raise ValueError(f"part = {part!r}: expected one of {', '.join(PARTS)}")
-    return part
-
-
 if __name__ == "__main__":
-    record(sys.argv[1:])
+    SHELF.record(run, sys.argv[1:])

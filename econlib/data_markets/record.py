@@ -21,11 +21,9 @@ from econlib.data_markets.belief_nets import BeliefNet, judge_beliefs, train_bel
 from econlib.data_markets.cells import audit, cell_market, revenue
 from econlib.data_markets.competition import SETTINGS
 from econlib.data_markets.regret_nets import RegretNets, judge, train_regret
-from econlib.records import digits, provenance
-from econlib.records import load as read
-from econlib.records import write as save
+from econlib.records import Shelf, digits, provenance
 
-__all__ = ["PARTS", "load", "record", "run"]
+__all__ = ["PARTS", "SHELF", "load", "run"]
 
 #: Steps, cells in training, cells in the test, seeds of each part.
 PARTS = {
@@ -35,6 +33,10 @@ PARTS = {
     "sorted_bic": (2500, 32, 256, (0,)),
     "beliefs": (3000, 64, 200, (0,)),
 }
+
+#: The records, by part.
+SHELF = Shelf("data/recorded/data_markets/{}.json", PARTS, "seed", "part")
+load = SHELF.load
 
 
 def run(
@@ -62,8 +64,7 @@ def run(
     ValueError
         An unknown part.
     """
-    if part not in PARTS:
-        raise ValueError(f"part = {part!r}: expected one of {', '.join(PARTS)}")
+    SHELF.known(part)
     steps, cells, fine, own_seeds = PARTS[part]
     n_steps = steps if n_steps is None else n_steps
     seeds = own_seeds if seeds is None else seeds
@@ -159,23 +160,6 @@ _COUNTS = (
 )
 
 
-def record(names: list[str]) -> None:
-    """Run parts, all where none is named, and write their files."""
-    for name in names or list(PARTS):
-        save(_file(name), run(name), row="seed")
-
-
-def load(name: str) -> dict:
-    """Recorded run of a part."""
-    return read(_file(name))
-
-
-def _file(name: str) -> str:
-    if name not in PARTS:
-        raise ValueError(f"name = {name!r}: expected one of {', '.join(PARTS)}")
-    return f"data/recorded/data_markets/{name}.json"
-
-
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    record(sys.argv[1:])
+    SHELF.record(run, sys.argv[1:])

@@ -19,9 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import partial
 
-from econlib.records import digits, provenance
-from econlib.records import load as read
-from econlib.records import write as save
+from econlib.records import Shelf, digits, provenance
 from econlib.sequential_auctions.fpi import (
     FPIConfig,
     evaluate,
@@ -30,7 +28,7 @@ from econlib.sequential_auctions.fpi import (
 from econlib.sequential_auctions.fpi_paper import PaperConfig, paper_fpi
 from econlib.sequential_auctions.settings import Setting
 
-__all__ = ["ABLATION", "CELLS", "PACKAGES", "TOPICS", "load", "record", "run"]
+__all__ = ["ABLATION", "CELLS", "PACKAGES", "SHELF", "TOPICS", "load", "run"]
 
 #: Whose versions a record keeps.
 PACKAGES = ("numpy", "numba", "torch", "stable_baselines3")
@@ -219,6 +217,10 @@ TOPICS: dict[str, tuple[Callable[..., Iterator[dict]], dict]] = {
     ),
 }
 
+#: The records, by topic.
+SHELF = Shelf("data/recorded/sequential_auctions/{}.json", TOPICS, "cell", "topic")
+load = SHELF.load
+
 
 def run(topic: str, keep: Callable[[dict], None] | None = None, **changes) -> dict:
     """Make the runs of a record; ``keep`` is called with it after each of them.
@@ -228,7 +230,7 @@ def run(topic: str, keep: Callable[[dict], None] | None = None, **changes) -> di
     ValueError
         An unknown topic.
     """
-    make, parameters = TOPICS[_known(topic)]
+    make, parameters = TOPICS[SHELF.known(topic)]
     kept = {
         "topic": topic,
         "evaluation_episodes": _EPISODES,
@@ -247,29 +249,9 @@ def run(topic: str, keep: Callable[[dict], None] | None = None, **changes) -> di
     return kept
 
 
-def record(topics: list[str]) -> None:
-    """Make records, all where none is named, and write their files run by run."""
-    for topic in topics or list(TOPICS):
-        run(topic, partial(save, _file(topic), row="cell"))
-
-
-def load(topic: str) -> dict:
-    """A record."""
-    return read(_file(topic))
-
-
-def _file(topic: str) -> str:
-    return f"data/recorded/sequential_auctions/{_known(topic)}.json"
-
-
-def _known(topic: str) -> str:
-    if topic not in TOPICS:
-        raise ValueError(f"topic = {topic!r}: expected one of {', '.join(TOPICS)}")
-    return topic
-
-
 if __name__ == "__main__":
     import torch
 
     torch.set_num_threads(1)
-    record(sys.argv[1:])
+    for name in [SHELF.known(name) for name in sys.argv[1:]] or list(TOPICS):
+        run(name, partial(SHELF.save, name))

@@ -14,14 +14,12 @@ import time
 
 import numpy as np
 
-from econlib.records import load as read
-from econlib.records import provenance
-from econlib.records import write as save
+from econlib.records import Shelf, provenance
 from econlib.social_design.harvest import HarvestLite, Play
 from econlib.social_design.learners import QEnsemble
 from econlib.social_design.ppo import train_ppo
 
-__all__ = ["PARTS", "SEVEN", "load", "record", "run"]
+__all__ = ["PARTS", "SEVEN", "SHELF", "load", "run"]
 
 #: Schedules by which learners are judged.
 SEVEN = (
@@ -35,6 +33,10 @@ SEVEN = (
 )
 #: Updates and seeds of each part.
 PARTS = {"q": (50_000, tuple(range(10))), "ppo": (400, (0,))}
+
+#: The records, by part.
+SHELF = Shelf("data/recorded/social_design/learned_{}.json", PARTS, "seed", "part")
+load = SHELF.load
 
 
 def run(
@@ -59,8 +61,7 @@ def run(
     ValueError
         An unknown part.
     """
-    if part not in PARTS:
-        raise ValueError(f"part = {part!r}: expected one of {', '.join(PARTS)}")
+    SHELF.known(part)
     updates = PARTS[part][0] if updates is None else updates
     seeds = PARTS[part][1] if seeds is None else seeds
     game = HarvestLite()
@@ -103,22 +104,5 @@ def _digits(values: np.ndarray | np.floating) -> list | float:
     return np.round(values, 5).tolist()
 
 
-def record(names: list[str]) -> None:
-    """Run parts, all where none is named, and write their files."""
-    for name in names or list(PARTS):
-        save(_file(name), run(name), row="seed")
-
-
-def load(name: str) -> dict:
-    """Recorded run of a part."""
-    return read(_file(name))
-
-
-def _file(name: str) -> str:
-    if name not in PARTS:
-        raise ValueError(f"name = {name!r}: expected one of {', '.join(PARTS)}")
-    return f"data/recorded/social_design/learned_{name}.json"
-
-
 if __name__ == "__main__":
-    record(sys.argv[1:])
+    SHELF.record(run, sys.argv[1:])

@@ -65,5 +65,5 @@ def test_a_short_run_has_the_schema_and_repeats(part):
 def test_an_unknown_part_is_refused():
     with pytest.raises(ValueError, match="part = 'dqn'"):
         run("dqn")
-    with pytest.raises(ValueError, match="name = 'dqn'"):
+    with pytest.raises(ValueError, match="part = 'dqn'"):
         load("dqn")
