@@ -24,7 +24,7 @@ from econlib.churn.measures import (
     pairwise_churn,
 )
 
-__all__ = ["RashomonSet", "RashomonStats", "check_cells", "good_models"]
+__all__ = ["RashomonSet", "RashomonStats", "check_cells", "good_models", "slack_of"]
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,20 @@ class RashomonSet:
         """Churn of every pair of members."""
         return pairwise_churn(self.labels, w=self.counts)
 
+    def from_baseline(self) -> Float[np.ndarray, " n_models"]:
+        """Churn from the baseline to each member."""
+        return pairwise_churn(self.labels[:1], self.labels, self.counts)[0]
+
+    def widest(self) -> float:
+        """Largest churn between two members, a block of pairs at a time."""
+        P = self.labels.astype(np.float32)  # sums of counts below 2^24 are exact
+        ones, w = P @ self.counts.astype(np.float32), self.counts.astype(np.float32)
+        most = 0.0
+        for k in range(0, len(P), 1000):
+            both = (P[k : k + 1000] * w) @ P.T
+            most = max(most, float((ones[k : k + 1000, None] + ones - 2 * both).max()))
+        return most / int(self.counts.sum())
+
     def stats(self) -> RashomonStats:
         """Ambiguity, discrepancy, expected churns and the bound."""
         P, w, n = self.labels, self.counts, len(self.labels)
@@ -101,9 +115,27 @@ class RashomonSet:
             baseline_churn=baseline_churn(P, w=w),
             multiplicity=multiplicity(P, w),
             distinct=multiplicity(P, w, distinct=True) if n > 1 else float("nan"),
-            widest=float(self.churns().max()),
+            widest=self.widest(),
             bound=(2 * int(self.errors[0]) + self.slack) / total,
         )
+
+
+def slack_of(eps: float, n_rows: int) -> int:
+    r"""Errors that a slack allows, :math:`\lfloor\epsilon n\rfloor`.
+
+    Raises
+    ------
+    ValueError
+        A negative slack.
+
+    Examples
+    --------
+    >>> slack_of(0.29, 100)
+    29
+    """
+    if not eps >= 0:
+        raise ValueError(f"eps = {eps}: expected a number, 0 or more")
+    return int(np.floor(eps * n_rows + 1e-9))
 
 
 def check_cells(counts: np.ndarray, positives: np.ndarray) -> None:

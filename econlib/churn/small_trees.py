@@ -1,8 +1,9 @@
 r"""Good decision trees of small depth, listed.
 
 Two classes on binary features.  *Free* trees carry any label in each leaf; their
-functions are listed once each.  *Sparse* trees carry the majority's label, never split
-a leaf into two of one label, and are judged by
+functions are listed once each, all of them or, deeper, the good ones: below the first
+question the two sides are free trees of their own, and errors add up.  *Sparse* trees
+carry the majority's label, never split a leaf into two of one label, and are judged by
 
 .. math:: \frac{\text{errors}}n+\lambda\cdot\text{leaves} ,
 
@@ -18,9 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int
 
-from econlib.churn.rashomon import check_cells
+from econlib.churn.rashomon import RashomonSet, check_cells, good_models
 
-__all__ = ["MAX_FREE", "SparseTree", "free_trees", "sparse_trees"]
+__all__ = ["MAX_FREE", "SparseTree", "free_trees", "good_trees", "sparse_trees"]
 
 #: Most functions of free trees that are listed.
 MAX_FREE = 2_000_000
@@ -93,6 +94,53 @@ def free_trees(
             parts.append(both.reshape(-1, len(B)))
         found = np.unique(np.concatenate(parts), axis=0)
     return found.astype(np.int64)
+
+
+def good_trees(
+    B: Int[np.ndarray, "n_cells n_features"],
+    counts: Int[np.ndarray, " n_cells"],
+    positives: Int[np.ndarray, " n_cells"],
+    slack: int,
+    depth: int = 2,
+) -> RashomonSet:
+    """Functions of free trees with at most a number of errors more than the best.
+
+    Parameters
+    ----------
+    B : ndarray, shape (n_cells, n_features)
+        Binary features.
+    counts, positives : ndarray of int, shape (n_cells,)
+        Rows of each cell, 1 or more, and how many of them are positive.
+    slack : int
+        Errors allowed over the best, 0 or more.
+    depth : int
+        Largest number of questions on a path, 1 to 3.
+
+    Raises
+    ------
+    ValueError
+        As :func:`free_trees` a level lower, which may be listed where this level is
+        not; bad counts, or a negative slack.
+    """
+    if depth not in (1, 2, 3):
+        raise ValueError(f"depth = {depth}: expected 1 to 3")
+    if slack < 0:
+        raise ValueError(f"slack = {slack}: expected an integer, 0 or more")
+    check_cells(counts, positives)
+    below = free_trees(B, depth - 1).astype(bool)
+    price, sides = counts - 2 * positives, []
+    for yes in np.asarray(B, dtype=bool).T:
+        halves = []
+        for cells in (~yes, yes):
+            functions = np.unique(below & cells, axis=0)
+            halves += [functions, functions @ price + positives[cells].sum()]
+        sides.append(halves)
+    best = min(no_errors.min() + errors.min() for _, no_errors, _, errors in sides)
+    found = []
+    for no, no_errors, so, errors in sides:
+        i, j = np.nonzero(no_errors[:, None] + errors[None] <= best + slack)
+        found.append(no[i] | so[j])
+    return good_models(np.concatenate(found), counts, positives, slack)
 
 
 def sparse_trees(

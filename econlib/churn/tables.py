@@ -20,10 +20,6 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 __all__ = [
     "NAMES",
     "Split",
-    "cells",
-    "compas_binary",
-    "compas_cells",
-    "credit_cells",
     "encode",
     "load",
     "split",
@@ -94,7 +90,7 @@ def encode(table: pd.DataFrame, like: pd.DataFrame | None = None) -> pd.DataFram
     Raises
     ------
     ValueError
-        Missing values, or columns that differ.
+        Missing values, columns that differ, or columns with one value in ``like``.
     """
     like = table if like is None else like
     if list(table.columns) != list(like.columns):
@@ -105,6 +101,11 @@ def encode(table: pd.DataFrame, like: pd.DataFrame | None = None) -> pd.DataFram
             raise ValueError(
                 f"{name}: missing values in {', '.join(map(str, missing))}"
             )
+    constant = like.columns[like.nunique() < 2].tolist()
+    if constant:
+        raise ValueError(
+            f"like: constant features {', '.join(map(str, constant))}; drop them"
+        )
     numbers = [c for c in like if pd.api.types.is_numeric_dtype(like[c])]
     others = [c for c in like if c not in numbers]
     prepare = make_column_transformer(
@@ -133,20 +134,24 @@ def split(
     cap : int, optional
         Most rows to train on; all where not given.
     least_count : int
-        Encoded categories with fewer training rows than this are dropped.
+        Encoded columns that are not 0 in fewer training rows than this are dropped, as
+        are columns with one value.
 
     Raises
     ------
     ValueError
-        An unknown name, or a cap below 100.
+        An unknown name, a cap below 100, or a negative seed.
     """
     table = load(name)
+    if seed < 0:
+        raise ValueError(f"seed = {seed}: expected an integer, 0 or more")
     if cap is not None and cap < 100:
         raise ValueError(f"cap = {cap}: expected 100 rows or more")
     order = np.random.default_rng(seed).permutation(len(table))
     n_test = min(len(table) // 4, 5000)
     test, rest = order[:n_test], order[n_test:][:cap]
     X, y = table.drop(columns="label"), table["label"].to_numpy(dtype=np.int64)
+    X = X.loc[:, X.iloc[rest].nunique() > 1]
     train = encode(X.iloc[rest])
     rare = ((train != 0).sum() < least_count).to_numpy()
     other = encode(X.iloc[test], X.iloc[rest])
@@ -158,104 +163,3 @@ def split(
         rows_test=test,
         features=train.columns[~rare].tolist(),
     )
-
-
-def cells(
-    features: Int[np.ndarray, "n k"], y: Int[np.ndarray, " n"]
-) -> tuple[
-    Int[np.ndarray, "n_cells k"],
-    Int[np.ndarray, " n_cells"],
-    Int[np.ndarray, " n_cells"],
-]:
-    """Distinct rows of discrete features, with counts and positive counts.
-
-    Parameters
-    ----------
-    features : ndarray of int, shape (n, k)
-    y : ndarray of int, shape (n,)
-        Labels, 0 and 1.
-
-    Returns
-    -------
-    rows : ndarray, shape (n_cells, k)
-        In lexicographic order.
-    counts, positives : ndarray of int, shape (n_cells,)
-    """
-    if not np.isin(y, (0, 1)).all():
-        raise ValueError("y: expected labels 0 and 1")
-    rows, where = np.unique(features, axis=0, return_inverse=True)
-    counts = np.bincount(where, minlength=len(rows))
-    return rows, counts, np.bincount(where, weights=y).astype(np.int64)
-
-
-def compas_cells(
-    *columns: str,
-) -> tuple[
-    Int[np.ndarray, "n_cells k"],
-    Int[np.ndarray, " n_cells"],
-    Int[np.ndarray, " n_cells"],
-]:
-    """Cells of COMPAS by age group, group of priors, sex and degree of the charge.
-
-    Parameters
-    ----------
-    *columns : str
-        Some of ``age`` (0 below 25, 1, 2 above 45), ``priors`` (0; 1; 2 to 4; 5 and
-        more, as 0 to 3), ``male``, ``felony``.
-    """
-    table = load("compas")
-    every = {
-        "age": table["age-cat"]
-        .astype(str)
-        .map({"Less than 25": 0, "25 - 45": 1, "Greater than 45": 2}),
-        "priors": pd.Series(np.digitize(table["priors-count"], [1, 2, 5])),
-        "male": table["sex"],
-        "felony": (table["c-charge-degree"] == "F").astype(int),
-    }
-    unknown = [c for c in columns if c not in every]
-    if unknown or not columns:
-        raise ValueError(f"columns = {columns}: expected some of {', '.join(every)}")
-    values = np.column_stack([every[c].to_numpy(dtype=np.int64) for c in columns])
-    return cells(values, table["label"].to_numpy(dtype=np.int64))
-
-
-def compas_binary() -> tuple[
-    Int[np.ndarray, "n_cells 8"],
-    Int[np.ndarray, " n_cells"],
-    Int[np.ndarray, " n_cells"],
-]:
-    """Cells of COMPAS by eight questions.
-
-    Below 25, above 45, no priors, two or more, five or more, male, felony, any
-    juvenile count.
-    """
-    table = load("compas")
-    priors = table["priors-count"]
-    juvenile = table[["juv-fel-count", "juv-misd-count", "juv-other-count"]].sum(axis=1)
-    questions = [
-        table["age-cat"] == "Less than 25",
-        table["age-cat"] == "Greater than 45",
-        priors == 0,
-        priors >= 2,
-        priors >= 5,
-        table["sex"] == 1,
-        table["c-charge-degree"] == "F",
-        juvenile > 0,
-    ]
-    values = np.column_stack(questions).astype(np.int64)
-    return cells(values, table["label"].to_numpy(dtype=np.int64))
-
-
-def credit_cells() -> tuple[
-    Int[np.ndarray, "n_cells 3"],
-    Int[np.ndarray, " n_cells"],
-    Int[np.ndarray, " n_cells"],
-]:
-    """Cells of Credit by two payment delays, each cut at 0, 1 and 2, and by age.
-
-    Age is cut at 30 and 40.
-    """
-    table = load("credit")
-    delays = [np.digitize(table[c], [0, 1, 2]) for c in ("PAY_0", "PAY_2")]
-    values = np.column_stack([*delays, np.digitize(table["AGE"], [30, 40])])
-    return cells(values.astype(np.int64), table["label"].to_numpy(dtype=np.int64))

@@ -7,12 +7,20 @@ import itertools
 import numpy as np
 import pytest
 
-from econlib.churn.linear import LinearCells, linear_labelings
+from econlib.churn.groups import (
+    additive,
+    compas_binary,
+    compas_cells,
+    compas_wide,
+    credit_cells,
+)
+from econlib.churn.linear import linear_labelings
+from econlib.churn.linear_cells import LinearCells
 from econlib.churn.lookup import LookupTables
 from econlib.churn.plane import affine_labelings, cover_count, example_points
-from econlib.churn.rashomon import good_models
-from econlib.churn.small_trees import free_trees, sparse_trees
-from econlib.churn.tables import compas_binary, compas_cells, credit_cells, load
+from econlib.churn.rashomon import good_models, slack_of
+from econlib.churn.small_trees import free_trees, good_trees, sparse_trees
+from econlib.churn.tables import load
 
 
 def numbers(stats) -> tuple:
@@ -25,6 +33,8 @@ def numbers(stats) -> tuple:
         stats.widest,
     )
 
+
+ONE = np.array([2]), np.array([1])  # one cell of two rows, one positive
 
 PLANE = {
     (24, 6): [
@@ -88,8 +98,8 @@ def test_mixed_integer_programs_agree_with_the_list():
     costs = search.flip_costs(base, 3)
     for slack in range(4):
         stats = found.within(slack).stats()
-        churned, model = search.discrepancy(base, slack)
-        assert churned == pytest.approx(stats.discrepancy)
+        churned, most, model = search.discrepancy(base, slack)
+        assert churned == most == pytest.approx(stats.discrepancy)
         assert model.errors <= found.errors[0] + slack
         assert (costs <= slack).mean() == pytest.approx(stats.ambiguity)
 
@@ -141,8 +151,7 @@ def test_lookup_tables_agree_with_the_list_of_all(seed):
 
 def test_additive_models_of_twelve_cells_have_the_known_sets():
     rows, counts, positives = compas_cells("age", "priors")
-    groups = [rows[:, 0] == 0, rows[:, 0] == 2, *(rows[:, 1] == k for k in (1, 2, 3))]
-    U = np.column_stack([*groups, np.ones(12)]).astype(float)
+    U = additive(rows)
     labelings = linear_labelings(U)
     assert len(labelings) == 1066
     found = good_models(labelings, counts, positives, int(0.05 * 6167))
@@ -200,6 +209,55 @@ def test_sparse_trees_agree_with_the_list_of_all():
         assert wrong == tree.errors
 
 
+@pytest.mark.parametrize("depth", [1, 2])
+def test_good_trees_are_the_good_ones_of_all(depth):
+    rows, counts, positives = compas_binary()
+    listed = good_models(free_trees(rows, depth), counts, positives, 123)
+    found = good_trees(rows, counts, positives, 123, depth)
+    assert np.array_equal(found.labels, listed.labels)
+    assert np.array_equal(found.errors, listed.errors)
+
+
+def test_good_trees_of_depth_three_agree_with_all_of_few_questions():
+    rng = np.random.default_rng(1)
+    rows = np.unique(rng.integers(0, 2, (40, 4)), axis=0)
+    counts = rng.integers(1, 9, len(rows))
+    positives = rng.integers(0, counts + 1)
+    listed = good_models(free_trees(rows[:, :3], 3), counts, positives, 5)
+    found = good_trees(rows[:, :3], counts, positives, 5, 3)
+    assert np.array_equal(found.labels, listed.labels)
+    deeper = good_trees(rows, counts, positives, 0, 3).errors[0]
+    assert deeper <= good_trees(rows, counts, positives, 0, 2).errors[0]
+
+
+def test_a_search_out_of_time_brackets_the_answer():
+    rows, counts, positives = compas_wide()
+    search = LinearCells(additive(rows), counts, positives, time_limit=2.0)
+    best = search.erm()
+    table = int(np.minimum(positives, counts - positives).sum())
+    # a score of eleven questions includes those of the 48 cells, whose least is 2013
+    assert best.bound <= 2013
+    assert table <= best.errors
+    assert best.bound <= best.errors
+    low, high, model = search.discrepancy(best.labels, 61)
+    assert low <= high <= (2 * best.errors + 61) / 6167
+    assert model.errors <= best.errors + 61
+
+
+def test_the_widest_pair_is_that_of_all_pairs():
+    X, y = example_points(24, 6)
+    found = good_models(affine_labelings(X), np.arange(1, 25), y, 30)
+    assert found.widest() == pytest.approx(found.churns().max())
+    assert found.from_baseline() == pytest.approx(found.churns()[0])
+
+
+@pytest.mark.parametrize(
+    ("eps", "n", "known"), [(0.29, 100, 29), (0.01, 6167, 61), (0.0, 9, 0)]
+)
+def test_slacks_are_rounded_down(eps, n, known):
+    assert slack_of(eps, n) == known
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -216,6 +274,14 @@ def test_sparse_trees_agree_with_the_list_of_all():
         (lambda: linear_labelings(np.zeros((2, 2))), "no feature"),
         (lambda: free_trees(np.array([[2]])), "of 0, 1"),
         (lambda: free_trees(np.ones((3, 20), dtype=int), 3), "candidates"),
+        (lambda: slack_of(-0.01, 10), "eps = -0.01"),
+        (lambda: good_models(np.eye(1, dtype=int), *ONE, -1), "slack = -1"),
+        (lambda: good_trees(np.array([[1]]), *ONE, -1), "slack = -1"),
+        (lambda: good_trees(np.array([[1]]), *ONE, 1, 4), "depth = 4"),
+        (lambda: free_trees(np.array([[1]]), -1), "depth = -1"),
+        (lambda: LinearCells(np.ones((1, 1)), *ONE, margin=1.0), "margin = 1"),
+        (lambda: LinearCells(np.ones((1, 1)), *ONE, time_limit=0.0), "time_limit = 0"),
+        (lambda: LinearCells(np.ones((2, 1)), *ONE), "2 cells, expected 1"),
         (lambda: load("german"), "name = 'german'"),
         (lambda: compas_cells("race"), "columns"),
     ],
