@@ -24,7 +24,7 @@ import scipy.sparse as sp
 from jaxtyping import Float, Int
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from econlib.churn.linear import MARGIN, check_features
+from econlib.churn.linear import MARGIN, check_features, separator
 from econlib.churn.rashomon import check_cells
 from econlib.programs import SolverError
 
@@ -51,6 +51,10 @@ class LinearModel:
     weights: Float[np.ndarray, " n_features"]
     errors: int
     bound: float
+
+
+class _OutOfTime(SolverError):
+    """The clock stopped a search before it had any model."""
 
 
 class LinearCells:
@@ -128,7 +132,7 @@ class LinearCells:
         if found.status == 2:
             return None
         if found.x is None:
-            raise SolverError(f"no model in {self.time_limit} s: {found.message}")
+            raise _OutOfTime(f"no model in {self.time_limit} s: {found.message}")
         w = found.x[:n]
         score = self.U @ w
         labels = (score > 0).astype(np.int64)
@@ -169,7 +173,11 @@ class LinearCells:
             raise ValueError(f"slack = {slack}: expected an integer, 0 or more")
         price = self.counts * (2.0 * base - 1.0)  # less the rows that differ
         start = -float(self.counts @ base)
-        model = self._search(price, start, most=self.errors(base) + slack)
+        try:
+            model = self._search(price, start, most=self.errors(base) + slack)
+        except _OutOfTime:  # what is known is the baseline itself
+            w, own = separator(self.U, base), self.errors(base)
+            model = LinearModel(base, w, own, -float(2 * own + slack))  # errors add up
         low = float(self.counts @ (model.labels != base)) / self.counts.sum()
         return low, max(low, -model.bound / self.counts.sum()), model
 

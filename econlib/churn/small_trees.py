@@ -140,7 +140,8 @@ def good_trees(
     for no, no_errors, so, errors in sides:
         i, j = np.nonzero(no_errors[:, None] + errors[None] <= best + slack)
         found.append(no[i] | so[j])
-    return good_models(np.concatenate(found), counts, positives, slack)
+    every = np.concatenate(found).astype(np.int64)
+    return good_models(every, counts, positives, slack)
 
 
 def sparse_trees(
