@@ -13,7 +13,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from econlib.churn.rashomon import RashomonStats, check_cells
 
@@ -49,6 +49,11 @@ class LookupTables:
         self.counts, self.positives = counts, positives
         self.costs = np.abs(2 * positives - counts)
         self.errors = int(np.minimum(positives, counts - positives).sum())
+
+    @property
+    def best(self) -> Bool[np.ndarray, " n_cells"]:
+        """Labels of the majority, 0 in a tie."""
+        return 2 * self.positives > self.counts
 
     @property
     def n_rows(self) -> int:

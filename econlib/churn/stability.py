@@ -12,8 +12,8 @@ A procedure that turns a sample :math:`D` of size :math:`n` into a score :math:`
    \qquad\text{and, from }\operatorname{Var}f_D\le\tfrac{n\beta^2}4,\qquad
    \le\frac{\beta\sqrt{n/2}}\gamma .
 
-Ridge logistic regression, :math:`\min_w\frac1n\sum\log(1+e^{-y_iw\cdot x_i})
-+\lambda\|w\|^2` with :math:`\|x\|\le\kappa`, has :math:`\beta\le\kappa^2/(\lambda n)`.
+Without :math:`\beta`: a jackknife estimates :math:`\operatorname{Var}f_D(x)` from one
+sample, and :math:`\mathbb E|f_A-f_B|\le\mathbb E\sqrt{2\operatorname{Var}f_D(X)}`.
 """
 
 from __future__ import annotations
@@ -22,102 +22,19 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.special import expit, log_expit
-from scipy.stats import norm
+from scipy.special import expit
 
 from econlib.churn.measures import churn, smooth_churn
+from econlib.churn.ridge import jackknife_covariance, ridge_logistic, stability_beta
 
 __all__ = [
     "StabilityRow",
     "churn_bound",
     "measured_stability",
-    "nested_threshold_churn",
-    "ridge_logistic",
     "sphere_sample",
-    "stability_beta",
     "stability_study",
     "tail_bound",
-    "threshold_churn",
-    "threshold_simulation",
 ]
-
-
-def ridge_logistic(
-    X: Float[np.ndarray, "batch n d"],
-    y: Int[np.ndarray, "batch n"],
-    lam: float,
-    *,
-    n_steps: int = 50,
-) -> Float[np.ndarray, "batch d"]:
-    r"""Ridge logistic regressions without intercept, many at once, by Newton's method.
-
-    Parameters
-    ----------
-    X : ndarray, shape (batch, n, d)
-        Features.
-    y : ndarray of int, shape (batch, n)
-        Labels, 0 and 1.
-    lam : float
-        :math:`\lambda`, above 0.
-    n_steps : int
-        Most Newton steps.
-
-    Returns
-    -------
-    ndarray, shape (batch, d)
-        Weights; the gradient is below 1e-10.
-
-    Raises
-    ------
-    ValueError
-        A penalty that is not positive, labels other than two, or no convergence.
-    """
-    if not lam > 0:
-        raise ValueError(f"lam = {lam}: expected a number above 0")
-    if not np.isin(y, (0, 1)).all():
-        raise ValueError("y: expected labels 0 and 1")
-    n, d = X.shape[1:]
-    w = np.zeros((len(X), d))
-
-    def objective(w: np.ndarray) -> np.ndarray:
-        z = np.einsum("bnd,bd->bn", X, w)
-        fit = -log_expit(np.where(y == 1, z, -z)).mean(1)
-        return fit + lam * (w * w).sum(1)
-
-    for _ in range(n_steps):
-        p = expit(np.einsum("bnd,bd->bn", X, w))
-        slope = np.einsum("bn,bnd->bd", p - y, X) / n + 2 * lam * w
-        if np.abs(slope).max() < 1e-10:
-            return w
-        curve = np.einsum("bn,bnd,bne->bde", p * (1 - p) / n, X, X, optimize=True)
-        move = np.linalg.solve(curve + 2 * lam * np.eye(d), slope[..., None])[..., 0]
-        size, before = np.ones(len(X)), objective(w)
-        for _ in range(30):  # halve the steps that do not help
-            worse = objective(w - size[:, None] * move) > before + 1e-15
-            if not worse.any():
-                break
-            size = np.where(worse, size / 2, size)
-        w = w - size[:, None] * move
-    raise ValueError(f"lam = {lam}: Newton's method has not converged")
-
-
-def stability_beta(lam: float, n: int, kappa: float = 1.0) -> float:
-    r"""Bound :math:`\kappa^2/(\lambda n)` on a score's move when one example changes.
-
-    Parameters
-    ----------
-    lam : float
-        Ridge penalty, above 0.
-    n : int
-        Examples, 1 or more.
-    kappa : float
-        Largest norm of features.
-    """
-    if not lam > 0 or n < 1 or not kappa > 0:
-        raise ValueError(
-            f"lam, n, kappa = {lam}, {n}, {kappa}: expected numbers above 0"
-        )
-    return kappa**2 / (lam * n)
 
 
 def churn_bound(beta: float, n: int, gamma: float, *, sharp: bool = False) -> float:
@@ -193,7 +110,7 @@ def measured_stability(
 
 @dataclass(frozen=True)
 class StabilityRow:
-    """Churn of independent pairs of samples against the bounds.
+    r"""Churn of independent pairs of samples against the bounds.
 
     Attributes
     ----------
@@ -203,6 +120,10 @@ class StabilityRow:
         Bound on stability, and the largest move found.
     difference : float
         Mean absolute difference of scores.
+    jackknife : float
+        Bound on it from one sample alone, mean over samples.
+    angle : float
+        Mean angle between the two weights, over :math:`\pi`.
     churn, smooth : float
         Mean churn and mean smooth churn (ramp form).
     smooth_each : ndarray, shape (n_pairs,)
@@ -217,6 +138,8 @@ class StabilityRow:
     beta: float
     beta_measured: float
     difference: float
+    jackknife: float
+    angle: float
     churn: float
     smooth: float
     smooth_each: Float[np.ndarray, " n_pairs"]
@@ -255,12 +178,17 @@ def stability_study(
     if n < 2 or n_pairs < 1:
         raise ValueError(f"n, n_pairs = {n}, {n_pairs}: expected 2 or more, 1 or more")
     test_X, test_y = sphere_sample(n_test, d, rng)
-    pairs, block = [], max(1, 200_000 // n)
+    weights, own, block = [], [], max(1, 200_000 // n)
     for start in range(0, 2 * n_pairs, block):
-        size = min(block, 2 * n_pairs - start)
-        pairs.append(ridge_logistic(*sphere_sample(n, d, rng, batch=size), lam))
-    scores = test_X[0] @ np.concatenate(pairs).T
+        X, y = sphere_sample(n, d, rng, batch=min(block, 2 * n_pairs - start))
+        weights.append(ridge_logistic(X, y, lam))
+        cov = jackknife_covariance(X, y, weights[-1], lam)
+        own += [float(np.sqrt(2 * _spread(test_X[0], c)).mean()) for c in cov]
+    w = np.concatenate(weights)
+    scores = test_X[0] @ w.T
     fa, fb = scores[:, ::2].T, scores[:, 1::2].T
+    unit = w / np.linalg.norm(w, axis=1, keepdims=True)
+    angles = np.arccos(np.clip((unit[::2] * unit[1::2]).sum(axis=1), -1, 1))
     beta, found = stability_beta(lam, n), measured_stability(n, lam, rng, d=d)
     flips = np.mean([churn(a > 0, b > 0) for a, b in zip(fa, fb, strict=True)])
     rows = []
@@ -276,6 +204,8 @@ def stability_study(
                 beta=beta,
                 beta_measured=found,
                 difference=float(np.abs(fa - fb).mean()),
+                jackknife=float(np.mean(own)),
+                angle=float(angles.mean() / np.pi),
                 churn=float(flips),
                 smooth=float(each.mean()),
                 smooth_each=each,
@@ -286,47 +216,6 @@ def stability_study(
     return rows
 
 
-def threshold_churn(n: int) -> float:
-    r"""Churn of two independent threshold learners, :math:`2\varphi(1)/\sqrt{\pi n}`.
-
-    Two classes :math:`N(\pm1,1)`, equally likely; the threshold is the middle of the
-    class means, normal with variance :math:`1/n`.  First order in the threshold.
-    """
-    if n < 1:
-        raise ValueError(f"n = {n}: expected an integer, 1 or more")
-    return float(norm.pdf(1) * 2 / np.sqrt(np.pi * n))
-
-
-def nested_threshold_churn(n: int, r: float) -> float:
-    r"""The same where the first sample is a share ``r`` of the second, of size ``n``.
-
-    :math:`\varphi(1)\sqrt{2/\pi}\sqrt{(1/r-1)/n}`.
-    """
-    if n < 1 or not 0 < r <= 1:
-        raise ValueError(f"n, r = {n}, {r}: expected 1 or more, a share in (0, 1]")
-    return float(norm.pdf(1) * np.sqrt(2 / np.pi) * np.sqrt((1 / r - 1) / n))
-
-
-def threshold_simulation(
-    n: int, rng: np.random.Generator, *, r: float | None = None, n_draws: int = 20_000
-) -> float:
-    """Mean churn of the threshold learner by simulation, exact given the thresholds.
-
-    Parameters
-    ----------
-    n : int
-        Examples of the (second) sample, half of each class.
-    rng : Generator
-    r : float, optional
-        Share of the second sample that the first one is; independent samples of the
-        same size where not given.
-    n_draws : int
-        Pairs of samples.
-    """
-    t = rng.standard_normal(n_draws) / np.sqrt(n)
-    if r is None:
-        s = rng.standard_normal(n_draws) / np.sqrt(n)
-    else:  # the mean of a part differs from that of the whole by an independent normal
-        s = t + rng.standard_normal(n_draws) * np.sqrt((1 / r - 1) / n)
-    mass = (norm.cdf(t - 1) + norm.cdf(t + 1)) - (norm.cdf(s - 1) + norm.cdf(s + 1))
-    return float(np.abs(mass).mean() / 2)
+def _spread(X: np.ndarray, cov: np.ndarray) -> np.ndarray:
+    """Variance of the score of each row."""
+    return ((X @ cov) * X).sum(axis=1)

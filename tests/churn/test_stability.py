@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from econlib.churn.ridge import jackknife_covariance, ridge_logistic, stability_beta
 from econlib.churn.stability import (
     churn_bound,
     measured_stability,
-    nested_threshold_churn,
-    ridge_logistic,
     sphere_sample,
-    stability_beta,
     stability_study,
     tail_bound,
+)
+from econlib.churn.threshold import (
+    nested_threshold_churn,
     threshold_churn,
     threshold_simulation,
 )
@@ -39,6 +40,30 @@ def test_churn_and_moves_stay_below_their_bounds(n, lam):
     assert row.smooth <= row.difference / 0.1 + 1e-12
     assert row.smooth <= row.sharp < row.bound
     assert row.bound / row.sharp == pytest.approx(np.sqrt(2 * np.pi))
+
+
+def test_churn_of_linear_classifiers_is_their_angle():
+    (row,) = stability_study(300, 0.1, [0.1], np.random.default_rng(3), n_pairs=100)
+    assert row.churn == pytest.approx(row.angle, rel=0.04)
+
+
+def test_jackknife_is_that_of_leaving_each_example_out():
+    X, y = sphere_sample(80, 3, np.random.default_rng(5))
+    lam, n = 0.05, 80
+    w = ridge_logistic(X, y, lam)
+    others = ~np.eye(n, dtype=bool)
+    rows_X = np.array([X[0][k] for k in others])
+    rows_y = np.array([y[0][k] for k in others])
+    left = ridge_logistic(rows_X, rows_y, lam)
+    away = left - left.mean(axis=0)
+    exact = (n - 1) / n * away.T @ away
+    found = jackknife_covariance(X, y, w, lam)[0]
+    assert found == pytest.approx(exact, rel=0.05, abs=0.02 * np.abs(exact).max())
+
+
+def test_jackknife_bounds_the_difference_by_the_ratio_of_a_normal():
+    (row,) = stability_study(1000, 0.1, [0.1], np.random.default_rng(4), n_pairs=200)
+    assert row.jackknife / row.difference == pytest.approx(np.sqrt(np.pi / 2), rel=0.08)
 
 
 def test_known_bounds():
