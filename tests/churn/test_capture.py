@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 
 from econlib.churn.banks import BankConfig, ModelBank
 from econlib.churn.capture import capture, uniform_ambiguity, uniform_tables
-from econlib.churn.groups import additive, compas_cells
+from econlib.churn.cells import additive, compas_cells
 from econlib.churn.lookup import LookupTables
 from econlib.churn.measures import ambiguity, discrepancy
 from econlib.churn.rashomon import good_models

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from econlib.churn.groups import (
+from econlib.churn.cells import (
     additive,
     compas_binary,
     compas_cells,
