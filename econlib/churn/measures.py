@@ -303,6 +303,12 @@ def smooth_churn(
         Above 0, in units of the scores.
     form : {"ramp", "flip"}
         Which of the two.
+
+    Raises
+    ------
+    ValueError
+        Another form, a margin that is not positive, shapes that differ, or scores that
+        are missing.
     """
     if form not in _FORMS:
         raise ValueError(f"form = {form!r}: expected one of {', '.join(_FORMS)}")
@@ -310,6 +316,8 @@ def smooth_churn(
         raise ValueError(f"gamma = {gamma}: expected a number above 0")
     if not fa.shape == fb.shape == y.shape:
         raise ValueError("fa, fb, y: expected the same shape")
+    if not (np.isfinite(fa).all() and np.isfinite(fb).all()):
+        raise ValueError("fa, fb: missing or infinite scores")
     if form == "flip":
         return float(np.mean((fa * fb < 0) * np.minimum(1, np.abs(fa - fb) / gamma)))
     sign = 2.0 * _labels("y", y, 1) - 1
@@ -337,9 +345,14 @@ def overlap(
     -------
     Overlap
         NaN where there is nothing to divide by.
+
+    Raises
+    ------
+    ValueError
+        Flips that are no probabilities, or missing.
     """
     c = np.asarray(flips, dtype=float)
-    if c.shape != mask.shape or (c < 0).any() or (c > 1).any():
+    if c.shape != mask.shape or not ((c >= 0) & (c <= 1)).all():
         raise ValueError("flips: expected probabilities, one a point")
     w = _weights(w, len(mask))
     both, called, all_flips = w @ (c * mask), w @ mask, w @ c

@@ -41,7 +41,7 @@ def affine_labelings(
     Raises
     ------
     ValueError
-        Too many points, or three of them on a line (within rounding).
+        Too many points, missing values, or three points on a line (within rounding).
 
     Examples
     --------
@@ -50,6 +50,8 @@ def affine_labelings(
     (14, 14)
     """
     n = len(X)
+    if not np.isfinite(X).all():
+        raise ValueError("X: missing or infinite values")
     if X.ndim != 2 or X.shape[1] != 2 or not 1 <= n <= MAX_POINTS:
         raise ValueError(
             f"X: shape {X.shape}, expected (n, 2) with n from 1 to {MAX_POINTS}"

@@ -45,12 +45,15 @@ def ridge_logistic(
     Raises
     ------
     ValueError
-        A penalty that is not positive, labels other than two, or no convergence.
+        A penalty that is not positive, labels other than two, missing values, or no
+        convergence.
     """
     if not lam > 0:
         raise ValueError(f"lam = {lam}: expected a number above 0")
     if not np.isin(y, (0, 1)).all():
         raise ValueError("y: expected labels 0 and 1")
+    if not np.isfinite(X).all():
+        raise ValueError("X: missing or infinite values")
     n, d = X.shape[1:]
     w = np.zeros((len(X), d))
 

@@ -142,6 +142,13 @@ def test_overlap_by_hand():
             "form = 'x'",
         ),
         (lambda: overlap(np.array([True]), np.array([2.0])), "flips"),
+        (lambda: overlap(np.array([True]), np.array([np.nan])), "flips"),
+        (lambda: churn(np.array([0, 1, 2]), np.array([0, 1, 1])), "labels 0 and 1"),
+        (
+            lambda: smooth_churn(np.full(1, np.nan), np.zeros(1), np.array([0]), 1.0),
+            "missing",
+        ),
+        (lambda: smooth_churn(np.zeros(1), np.zeros(1), np.array([2]), 1.0), "y:"),
     ],
 )
 def test_bad_input_is_named(call, message):

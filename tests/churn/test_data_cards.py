@@ -72,7 +72,8 @@ def facts(name: str, t: pd.DataFrame) -> list[str]:
         by_race = rate(t["race"]).mean()
         charges = t["c-charge-desc"].value_counts()
         return [
-            f"{percent(t['sex'].mean())} are men, {percent(t['race'].mean())} are coded",
+            f"{percent(t['sex'].mean())} are men",
+            f"{percent(t['race'].mean())} are coded 1",
             f"{percent(by_race[1])} of those coded 1, {percent(by_race[0])} of",
             f"{t.duplicated().sum()} rows repeat another one",
             f"Of {len(charges)} descriptions of the charge {(charges < 5).sum()} occur",
@@ -81,7 +82,8 @@ def facts(name: str, t: pd.DataFrame) -> list[str]:
     refused = t[t["insurance"] == "yes"]
     return [
         f"{percent((t['afam'] == 'yes').mean())} are African American",
-        f"{percent(by_group['yes'])} of African Americans, {percent(by_group['no'])} of",
+        f"{percent(by_group['yes'])} of African Americans",
+        f"{percent(by_group['no'])} of others",
         f"{len(t) // 4} people",
         f"{percent(refused['label'].mean())} of the {len(refused)} people",
         f"exceeds one for {(t['pirat'] > 1).sum()} people",

@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from econlib.churn.cells import (
     additive,
+    cells,
     compas_binary,
     compas_cells,
     compas_wide,
@@ -20,7 +22,7 @@ from econlib.churn.lookup import LookupTables
 from econlib.churn.plane import affine_labelings, cover_count, example_points
 from econlib.churn.rashomon import good_models, slack_of
 from econlib.churn.small_trees import free_trees, good_trees, sparse_trees
-from econlib.churn.tables import load
+from econlib.churn.tables import encode, load
 
 
 def numbers(stats) -> tuple:
@@ -267,6 +269,14 @@ def test_slacks_are_rounded_down(eps, n, known):
     [
         (lambda: affine_labelings(np.array([[0.0, 0], [1, 1], [2, 2]])), "on a line"),
         (lambda: affine_labelings(np.zeros((200, 2))), "from 1 to 120"),
+        (lambda: affine_labelings(np.full((2, 2), np.nan)), "missing"),
+        (lambda: cells(np.zeros((3, 1), dtype=int), np.array([0, 1, 2])), "labels 0"),
+        (lambda: encode(pd.DataFrame({"a": [1.0, 1.0]})), "constant features a"),
+        (lambda: encode(pd.DataFrame({"a": [1.0, np.nan]})), "missing values in a"),
+        (
+            lambda: encode(pd.DataFrame({"a": [1.0]}), pd.DataFrame({"b": [1.0, 2]})),
+            "the same columns",
+        ),
         (lambda: example_points(0, 1), "n = 0"),
         (lambda: example_points(5, 0), "flip = 0"),
         (

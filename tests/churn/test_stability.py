@@ -105,6 +105,10 @@ def test_nested_threshold_churn_is_that_of_a_simulation(r, known):
     [
         (lambda: ridge_logistic(np.ones((1, 2, 1)), np.ones((1, 2), int), 0.0), "lam"),
         (lambda: ridge_logistic(np.ones((1, 2, 1)), np.full((1, 2), 3), 1.0), "labels"),
+        (
+            lambda: ridge_logistic(np.full((1, 1, 1), np.nan), np.array([[1]]), 1.0),
+            "missing",
+        ),
         (lambda: churn_bound(1.0, 10, 0.0), "gamma"),
         (lambda: stability_beta(0.0, 10), "lam"),
         (lambda: tail_bound(-1.0, 1.0, 10, 0.1), "t = -1"),
