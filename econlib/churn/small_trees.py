@@ -204,6 +204,7 @@ class _Search:
         self._best: dict[tuple[bytes, int], float] = {}
 
     def leaf(self, cells: np.ndarray) -> tuple[float, int, int]:
+        """Cost, errors and label of a leaf with these cells."""
         rows = int(self.counts[cells].sum())
         ones = int(self.positives[cells].sum())
         label = int(2 * ones > rows)
@@ -211,6 +212,7 @@ class _Search:
         return errors / self.n + self.price, errors, label
 
     def splits(self, cells: np.ndarray) -> list[tuple[int, np.ndarray, np.ndarray]]:
+        """Questions that divide these cells, with both sides."""
         found = []
         for j, side in enumerate(self.B.T):
             left, right = cells & ~side, cells & side
@@ -231,6 +233,7 @@ class _Search:
         return self._best[key]
 
     def list(self, cells: np.ndarray, depth: int, budget: float) -> list[tuple]:
+        """Cost, errors, leaves, rule and labels of each tree within a budget."""
         found = []
         cost, errors, label = self.leaf(cells)
         if cost <= budget:
