@@ -193,17 +193,19 @@ def test_sparse_trees_are_as_many_as_another_solver_counts(price, slack, known):
     assert len(found) == known
 
 
-def test_sparse_trees_agree_with_the_list_of_all():
+@pytest.mark.parametrize(("depth", "n_features"), [(2, 4), (3, 3)])
+def test_sparse_trees_agree_with_the_list_of_all(depth, n_features):
     rng = np.random.default_rng(4)
-    rows = np.unique(rng.integers(0, 2, (30, 4)), axis=0)
+    rows = np.unique(rng.integers(0, 2, (30, n_features)), axis=0)
     counts = rng.integers(1, 9, len(rows))
     positives = rng.integers(0, counts + 1)
-    found = sparse_trees(rows, counts, positives, leaf_price=0.01, slack=0.05, depth=2)
-    every = sparse_trees(rows, counts, positives, leaf_price=0.01, slack=9.0, depth=2)
+    cells_of, price = (rows, counts, positives), 0.01
+    found = sparse_trees(*cells_of, leaf_price=price, slack=0.05, depth=depth)
+    every = sparse_trees(*cells_of, leaf_price=price, slack=9.0, depth=depth)
     best = every[0].objective
     kept = [t for t in every if t.objective <= best + 0.05 + 1e-12]
     assert [t.rule for t in found] == [t.rule for t in kept]
-    free = free_trees(rows, 2)
+    free = free_trees(rows, depth)
     errors = free @ (counts - positives) + (1 - free) @ positives
     assert min(t.errors for t in every) == errors.min()
     for tree in every[:20]:
@@ -234,9 +236,12 @@ def test_good_trees_of_depth_three_agree_with_all_of_few_questions():
 
 def test_a_search_out_of_time_brackets_the_answer():
     rows, counts, positives = compas_wide()
-    search = LinearCells(additive(rows), counts, positives, time_limit=2.0)
-    best = search.erm()
+    search = LinearCells(additive(rows), counts, positives, time_limit=0.001)
     table = int(np.minimum(positives, counts - positives).sum())
+    constant = search.erm()  # too short for any model but a constant one
+    assert (constant.bound, constant.errors) == (table, positives.sum())
+    search.time_limit = 4.0
+    best = search.erm()
     # a score of eleven questions includes those of the 48 cells, whose least is 2013
     assert best.bound <= 2013
     assert table <= best.errors
@@ -244,7 +249,7 @@ def test_a_search_out_of_time_brackets_the_answer():
     search.time_limit = 0.01  # too short for any model: the baseline is one
     low, high, _ = search.discrepancy(best.labels, 61)
     assert (low, high) == (0.0, pytest.approx((2 * best.errors + 61) / 6167))
-    search.time_limit = 2.0
+    search.time_limit = 4.0
     low, high, model = search.discrepancy(best.labels, 61)
     assert low <= high <= (2 * best.errors + 61) / 6167
     assert model.errors <= best.errors + 61
