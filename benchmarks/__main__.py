@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import cfr, contracts, program, rochetnet, sequential
+from benchmarks import cfr, churn, contracts, program, rochetnet, sequential
 from benchmarks.record import report
 
 _ALL = {
@@ -12,6 +12,7 @@ _ALL = {
     "program": program.measure,
     "cfr": cfr.measure,
     "contracts": contracts.measure,
+    "churn": churn.measure,
     "sequential": sequential.measure,
 }
 

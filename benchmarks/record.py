@@ -10,7 +10,16 @@ from econlib.records import provenance, write
 
 __all__ = ["Timing", "report"]
 
-_PACKAGES = ("torch", "numpy", "highspy", "cvxpy", "numba", "open_spiel", "quantecon")
+_PACKAGES = (
+    "torch",
+    "numpy",
+    "highspy",
+    "cvxpy",
+    "numba",
+    "open_spiel",
+    "quantecon",
+    "scikit-learn",
+)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Predictive churn and the set of good models."""

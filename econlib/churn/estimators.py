@@ -1,0 +1,178 @@
+"""scikit-learn's interface: the book's ensembles, and any estimator of the reader's."""
+
+from __future__ import annotations
+
+from typing import no_type_check
+
+import numpy as np
+from jaxtyping import Float
+from scipy.special import logit
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from econlib.churn.banks import BankConfig, ModelBank
+from econlib.churn.updates import Update, measure
+
+__all__ = ["EnsembleClassifier", "estimator_update"]
+
+
+class EnsembleClassifier(ClassifierMixin, BaseEstimator):
+    """Mean probability of k networks that differ in what training draws.
+
+    Parameters
+    ----------
+    k : int
+        Networks, 1 or more.
+    kind : {"dnn", "sngp"}
+    hidden, epochs, batch : int
+    lr : float or None
+        As in :class:`econlib.churn.banks.BankConfig`.
+    random_state : int, RandomState or None
+        Of everything that is drawn.
+
+    Attributes
+    ----------
+    classes_ : ndarray, shape (2,)
+    n_features_in_ : int
+    bank_ : ModelBank
+        The trained networks.
+
+    Examples
+    --------
+    >>> X = np.random.default_rng(0).standard_normal((200, 3))
+    >>> model = EnsembleClassifier(k=3, random_state=0).fit(X, X[:, 0] > 0)
+    >>> bool(model.score(X, X[:, 0] > 0) > 0.9)
+    True
+    """
+
+    @no_type_check  # scikit-learn's checks put anything in; fit complains
+    def __init__(
+        self,
+        k: int = 5,
+        *,
+        kind: str = "dnn",
+        hidden: int = 32,
+        epochs: int = 50,
+        batch: int = 128,
+        lr: float | None = 1e-2,
+        random_state: object = None,
+    ) -> None:
+        self.k = k
+        self.kind = kind
+        self.hidden = hidden
+        self.epochs = epochs
+        self.batch = batch
+        self.lr = lr
+        self.random_state = random_state
+
+    def __sklearn_tags__(self) -> object:
+        """Binary only."""
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags
+
+    def fit(self, X: object, y: object) -> EnsembleClassifier:
+        """Train; labels may be any two values."""
+        X, y = validate_data(self, X, y, dtype=np.float64)
+        check_classification_targets(y)
+        self.classes_, labels = np.unique(y, return_inverse=True)
+        if len(self.classes_) != 2:
+            many = len(self.classes_) > 2
+            reason = "Only binary classification is supported. " if many else ""
+            raise ValueError(
+                f"{reason}y has {len(self.classes_)} class"
+                f"{'es' if many else ''}: expected two"
+            )
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self.mean_, spread = X.mean(axis=0), X.std(axis=0)
+        self.scale_ = np.where(spread > 0, spread, 1.0)
+        config = BankConfig(
+            kind=self.kind,
+            hidden=self.hidden,
+            epochs=self.epochs,
+            batch=self.batch,
+            lr=self.lr,
+        )
+        self.bank_ = ModelBank(self.k, config, seed=seed).fit(self._scaled(X), labels)
+        return self
+
+    def _scaled(self, X: np.ndarray) -> np.ndarray:
+        return (X - self.mean_) / self.scale_
+
+    def predict_proba(self, X: object) -> Float[np.ndarray, "n 2"]:
+        """Mean probabilities of both classes."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        p = (1 / (1 + np.exp(-self.bank_.logits(self._scaled(X))))).mean(axis=0)
+        return np.column_stack([1 - p, p])
+
+    def predict(self, X: object) -> np.ndarray:
+        """The class with the larger mean probability."""
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
+
+
+def estimator_update(
+    estimator: BaseEstimator,
+    before: tuple[np.ndarray, np.ndarray],
+    after: tuple[np.ndarray, np.ndarray],
+    test: tuple[np.ndarray, np.ndarray],
+    *,
+    m: int = 10,
+    seed: int = 0,
+) -> Update:
+    """Measure churn and multiplicity of any scikit-learn classifier.
+
+    Parameters
+    ----------
+    estimator : classifier
+        Cloned for each run; ``random_state`` is set where there is one, also inside a
+        pipeline.  Without one all runs on the same rows agree.
+    before, after, test : (X, y)
+        Rows before and after the update, and rows to measure on; labels 0 and 1.
+    m : int
+        Runs on each, 2 or more.
+    seed : int
+
+    Returns
+    -------
+    Update
+        As for the book's own models; scores are log-odds, or ``decision_function``.
+
+    Raises
+    ------
+    ValueError
+        Fewer than two runs, labels other than 0 and 1, or no score to be had.
+    """
+    if m < 2:
+        raise ValueError(f"m = {m}: expected an integer, 2 or more")
+    y = np.asarray(test[1])
+    for name, labels in (("before", before[1]), ("after", after[1]), ("test", y)):
+        if not np.isin(labels, (0, 1)).all():
+            raise ValueError(f"{name}: expected labels 0 and 1")
+    banks = []
+    rng = np.random.default_rng(seed)
+    for X_fit, y_fit in (before, after):
+        rows = []
+        for state in rng.integers(0, 2**31 - 1, m):
+            model = clone(estimator)
+            names = [
+                name
+                for name in model.get_params()
+                if name == "random_state" or name.endswith("__random_state")
+            ]
+            model.set_params(**dict.fromkeys(names, int(state)))
+            rows.append(_scores(model.fit(X_fit, y_fit), test[0]))
+        banks.append(np.array(rows))
+    return measure(*banks, y.astype(np.int64))
+
+
+def _scores(model: BaseEstimator, X: np.ndarray) -> Float[np.ndarray, " n"]:
+    if hasattr(model, "decision_function"):
+        return np.asarray(model.decision_function(X), dtype=float)
+    if hasattr(model, "predict_proba"):
+        p = np.clip(model.predict_proba(X)[:, 1], 1e-12, 1 - 1e-12)
+        return logit(p)
+    raise ValueError("estimator: expected decision_function or predict_proba")
