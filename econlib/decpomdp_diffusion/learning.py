@@ -94,7 +94,7 @@ def batches(
     batch: int,
     generator: torch.Generator,
 ):
-    """Draws of (condition, state), the samples dealt out to the seeds in equal parts."""
+    """Draws of (condition, state); the samples are dealt out to the seeds."""
     own = len(states) // n_seeds
     if own < 1 or batch < 1:
         raise ValueError(

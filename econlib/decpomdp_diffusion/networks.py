@@ -20,6 +20,7 @@ that nobody saw: the network then learns the denoiser of the prior.
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -50,7 +51,7 @@ class SeedMLP(nn.Module):
     ) -> None:
         super().__init__()
         self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
-        for a, b in zip(sizes[:-1], sizes[1:], strict=True):
+        for a, b in itertools.pairwise(sizes):
             for kept, shape in ((self.weights, (a, b)), (self.biases, (1, b))):
                 first = torch.rand(n_seeds, *shape, generator=generator) * 2 - 1
                 kept.append(nn.Parameter(first / math.sqrt(a)))
@@ -149,7 +150,7 @@ class ConditionalDenoiser(nn.Module):
         sigma: Float[Tensor, "n_seeds n_rows 1"],
         encoded: Float[Tensor, "n_seeds n_rows n_hidden"],
     ) -> Float[Tensor, "n_seeds n_rows d"]:
-        """Predicted states from noisy ones, their noise levels, and encoded histories."""
+        """Predicted states from noisy ones, noise levels, and encoded histories."""
         first, out = self._first(x, sigma, encoded), 1 + sigma**2
         value = self.body.after_first(first)
         return x / out + sigma / out.sqrt() * value if self.skip else value
@@ -220,7 +221,7 @@ class LearnedDenoiser:
     def _rows(self, x: np.ndarray, sigma: float) -> tuple[Tensor, Tensor, Tensor]:
         sigma = check_sigma(sigma)
         n_seeds, n, n_starts, d = x.shape
-        rows = torch.as_tensor(x, dtype=torch.float32).reshape(n_seeds, -1, d)
+        rows = torch.tensor(x.reshape(n_seeds, -1, d), dtype=torch.float32)
         encoded = self.encoded[:, :, None].expand(n_seeds, n, n_starts, -1)
         encoded = encoded.reshape(n_seeds, n * n_starts, -1)
         return rows, torch.full((*rows.shape[:2], 1), sigma), encoded
