@@ -26,7 +26,14 @@ import numpy as np
 import scipy.sparse as sp
 from jaxtyping import Bool, Float, Int
 
-__all__ = ["MAX_HIDDEN", "MAX_HISTORIES", "DecPOMDP", "Histories", "product_of_experts"]
+__all__ = [
+    "MAX_HIDDEN",
+    "MAX_HISTORIES",
+    "DecPOMDP",
+    "Histories",
+    "local_histories",
+    "product_of_experts",
+]
 
 #: Largest number of hidden states: one row of the filter then stays below 1 MB.
 MAX_HIDDEN = 50_000
@@ -365,3 +372,24 @@ def _positive(**named: int) -> None:
             raise ValueError(f"{name} = {value!r}: expected an integer, 1 or more")
         if value < 1:
             raise ValueError(f"{name} = {value}: expected an integer, 1 or more")
+
+
+def local_histories(
+    env: DecPOMDP, every: Histories, agent: int
+) -> tuple[Float[np.ndarray, "n n_states"], Float[np.ndarray, " n"]]:
+    """One agent's different local histories: posteriors and probabilities.
+
+    Parameters
+    ----------
+    env : DecPOMDP
+        The process.
+    every : Histories
+        Its joint histories.
+    agent : int
+        Whose.
+    """
+    _, first, back = np.unique(
+        every.obs[:, :, agent], axis=0, return_index=True, return_inverse=True
+    )
+    prob = np.bincount(back.ravel(), weights=every.prob)
+    return env.posterior(every.obs[first], [agent]), prob

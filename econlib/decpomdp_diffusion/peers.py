@@ -56,7 +56,7 @@ class VarianceCoder(nn.Module):
         *,
         width: int = 128,
         latent: int = 8,
-        variance: float = 0.05,
+        variance: float = 0.2,
         seed: int = 0,
     ) -> None:
         super().__init__()

