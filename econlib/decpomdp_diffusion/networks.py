@@ -30,7 +30,7 @@ from torch import Tensor, nn
 
 from econlib.decpomdp_diffusion.denoisers import check_sigma
 
-__all__ = ["ConditionalDenoiser", "LearnedDenoiser", "SeedMLP"]
+__all__ = ["ConditionalDenoiser", "Flattened", "LearnedDenoiser", "SeedMLP"]
 
 
 class SeedMLP(nn.Module):
@@ -225,3 +225,33 @@ class LearnedDenoiser:
         encoded = self.encoded[:, :, None].expand(n_seeds, n, n_starts, -1)
         encoded = encoded.reshape(n_seeds, n * n_starts, -1)
         return rows, torch.full((*rows.shape[:2], 1), sigma), encoded
+
+
+class Flattened:
+    """A learned denoiser with seeds and histories in one axis.
+
+    Points have the shape (n_seeds * n_histories, n_starts, d), seed by seed.
+
+    Parameters
+    ----------
+    inner : LearnedDenoiser
+        What it wraps.
+    """
+
+    def __init__(self, inner: LearnedDenoiser) -> None:
+        self.inner = inner
+
+    def __call__(
+        self, x: Float[np.ndarray, "n n_starts d"], sigma: float
+    ) -> Float[np.ndarray, "n n_starts d"]:
+        """Predicted states."""
+        return self.inner(self._split(x), sigma).reshape(x.shape)
+
+    def jacobian(
+        self, x: Float[np.ndarray, "n n_starts d"], sigma: float
+    ) -> Float[np.ndarray, "n n_starts d d"]:
+        """Derivatives of the prediction."""
+        return self.inner.jacobian(self._split(x), sigma).reshape(*x.shape, x.shape[-1])
+
+    def _split(self, x: np.ndarray) -> np.ndarray:
+        return x.reshape(*self.inner.shape, *x.shape[1:])
