@@ -12,7 +12,9 @@ from econlib.decpomdp_diffusion.sensors import sensor_network
 
 @pytest.mark.parametrize("network", [None, sensor_network((3, 3), 3, [0, 4, 8])])
 def test_the_parallel_interface(network):
-    parallel_api_test(SensorEnv(network), num_cycles=60)
+    env = SensorEnv(network)
+    parallel_api_test(env, num_cycles=60)
+    assert (env.state() > 0).sum() == env.network.n_targets
     parallel_seed_test(lambda: SensorEnv(network), num_cycles=20)
 
 
