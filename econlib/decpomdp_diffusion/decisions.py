@@ -85,7 +85,7 @@ def local_policies(
     rng : Generator
         Source of the random starts and of the order of improvement.
     n_starts : int
-        Starts; the best end counts.
+        Starts, by turns the first of these and random; the best end counts.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def local_policies(
     states, best = np.arange(env.n_states), (-np.inf, None)
     plans, sizes = best_plans(env), [law.shape[1] for law in env.O]
     for start in range(n_starts):
-        if start:
+        if start % 2:
             draws = [rng.integers(0, 9, size) for size in sizes]
         else:  # what the plan of the likeliest state asks of the agent
             draws = []
