@@ -90,9 +90,7 @@ def _plain(row: np.ndarray) -> list[float | None]:
 def main(arguments: list[str]) -> None:
     """Run and write the record."""
     if arguments != ["reconstruction"]:
-        raise SystemExit(
-            "usage: python -m econlib.decpomdp_diffusion.record reconstruction"
-        )
+        raise SystemExit("expected one name: reconstruction")
     start = time.process_time()
     kept = {
         "command": "python -m econlib.decpomdp_diffusion.record reconstruction",
