@@ -397,3 +397,17 @@ def test_bad_input_is_refused():
     rng = np.random.default_rng(0)
     with pytest.raises(ValueError, match="rho = 0"):
         surrogate(f, np.zeros((1, 1)), 1.0, rho=0.0, rng=rng)
+
+
+def test_at_high_noise_the_one_attractor_can_be_nearer_to_another_state():
+    """All 962 histories of two steps: right up to noise 1, not for all at 1.2."""
+    every = NET.histories(2)
+    local = NET.local_posteriors(every.obs)
+    true = NET.posterior(every.obs).argmax(axis=1)
+    starts = np.broadcast_to(NET.states[::9], (len(true), 4, 9))
+    known = {1.0: 1.0, 1.2: 0.9918925}
+    for sigma, share in known.items():
+        found = fixed_points(Composite(team(NET.states, local)), starts, sigma)
+        assert (found.count == 1).all()
+        right = (nearest(NET.states, found.flow.x)[0] == true[:, None]).all(axis=1)
+        assert every.prob @ right == pytest.approx(share, abs=1e-6)
