@@ -1,0 +1,1 @@
+"""Denoisers conditioned on local histories: attractors, bounds and composition."""
