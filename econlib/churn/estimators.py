@@ -6,14 +6,15 @@ from typing import no_type_check
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import logit
+from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from econlib.churn.banks import BankConfig, ModelBank
-from econlib.churn.updates import Update, measure
+from econlib.churn.banks import ModelBank
+from econlib.churn.networks import BankConfig
+from econlib.churn.updates import Update, check_rows, measure
 
 __all__ = ["EnsembleClassifier", "estimator_update"]
 
@@ -28,7 +29,7 @@ class EnsembleClassifier(ClassifierMixin, BaseEstimator):
     kind : {"dnn", "sngp"}
     hidden, epochs, batch : int
     lr : float or None
-        As in :class:`econlib.churn.banks.BankConfig`.
+        As in :class:`econlib.churn.networks.BankConfig`.
     random_state : int, RandomState or None
         Of everything that is drawn.
 
@@ -105,7 +106,7 @@ class EnsembleClassifier(ClassifierMixin, BaseEstimator):
         """Mean probabilities of both classes."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
-        p = (1 / (1 + np.exp(-self.bank_.logits(self._scaled(X))))).mean(axis=0)
+        p = expit(self.bank_.logits(self._scaled(X))).mean(axis=0)
         return np.column_stack([1 - p, p])
 
     def predict(self, X: object) -> np.ndarray:
@@ -139,19 +140,19 @@ def estimator_update(
     Returns
     -------
     Update
-        As for the book's own models; scores are log-odds, or ``decision_function``.
+        As for the book's own models.
 
     Raises
     ------
     ValueError
-        Fewer than two runs, labels other than 0 and 1, or no score to be had.
+        Fewer than two runs, or rows that :func:`econlib.churn.updates.check_rows`
+        refuses.
     """
     if m < 2:
         raise ValueError(f"m = {m}: expected an integer, 2 or more")
-    y = np.asarray(test[1])
-    for name, labels in (("before", before[1]), ("after", after[1]), ("test", y)):
-        if not np.isin(labels, (0, 1)).all():
-            raise ValueError(f"{name}: expected labels 0 and 1")
+    test_X, y = np.asarray(test[0], dtype=float), np.asarray(test[1])
+    for X_fit, y_fit in (before, after):
+        check_rows(np.asarray(X_fit, dtype=float), np.asarray(y_fit), test_X, y)
     banks = []
     rng = np.random.default_rng(seed)
     for X_fit, y_fit in (before, after):
@@ -164,15 +165,6 @@ def estimator_update(
                 if name == "random_state" or name.endswith("__random_state")
             ]
             model.set_params(**dict.fromkeys(names, int(state)))
-            rows.append(_scores(model.fit(X_fit, y_fit), test[0]))
-        banks.append(np.array(rows))
+            rows.append(model.fit(X_fit, y_fit).predict(test_X))
+        banks.append(np.array(rows).astype(np.int64))
     return measure(*banks, y.astype(np.int64))
-
-
-def _scores(model: BaseEstimator, X: np.ndarray) -> Float[np.ndarray, " n"]:
-    if hasattr(model, "decision_function"):
-        return np.asarray(model.decision_function(X), dtype=float)
-    if hasattr(model, "predict_proba"):
-        p = np.clip(model.predict_proba(X)[:, 1], 1e-12, 1 - 1e-12)
-        return logit(p)
-    raise ValueError("estimator: expected decision_function or predict_proba")
