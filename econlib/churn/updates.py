@@ -145,20 +145,24 @@ class ScoredBank:
     def halves(self, eps: float = np.inf) -> tuple[ScoredBank, ScoredBank]:
         """The set in two parts that share no model: first and second half of the runs.
 
+        A half of which fewer than two models are within ``eps`` keeps its best two.
+
         Raises
         ------
         ValueError
-            Fewer than two models of a half are within ``eps``.
+            Fewer than four models.
         """
-        keep = rashomon_filter(self.losses, eps)
-        first = np.arange(len(keep)) < len(keep) // 2
-        for part in (keep & first, keep & ~first):
-            if part.sum() < 2:
-                raise ValueError(
-                    f"eps = {eps}: {part.sum()} of {len(keep) // 2} models are within "
-                    "it, 2 or more are needed. Try a larger eps or more models"
-                )
-        return self._some(keep & first), self._some(keep & ~first)
+        keep, m = rashomon_filter(self.losses, eps), len(self.losses)
+        if m < 4:
+            raise ValueError(f"{m} models: expected 4 or more to be halved")
+        parts = []
+        for half in (slice(None, m // 2), slice(m // 2, None)):
+            own = np.zeros(m, dtype=bool)
+            own[half] = keep[half]
+            if own.sum() < 2:
+                own[np.argsort(self.losses[half])[:2] + (half.start or 0)] = True
+            parts.append(self._some(own))
+        return parts[0], parts[1]
 
     def _some(self, keep: Bool[np.ndarray, " m"]) -> ScoredBank:
         variance = None if self.variance is None else self.variance[keep]
@@ -175,7 +179,6 @@ def train_updates(
     update: str = "grow",
     epochs: Sequence[int] | None = None,
     valid: float = 0.0,
-    paired_seeds: bool = False,
     seed: int = 0,
 ) -> dict[tuple[float, int], tuple[ScoredBank, ScoredBank]]:
     """Train banks before and after updates of several sizes.
@@ -199,8 +202,6 @@ def train_updates(
     valid : float
         Share of the training rows that is held out for early stopping and for the
         losses, [0, 1); with 0 there is no stopping and losses are of the training.
-    paired_seeds : bool
-        Whether both banks draw the same first weights.
     seed : int
         Of everything.
 
@@ -235,8 +236,7 @@ def train_updates(
             key = (role, rows.tobytes())
             if key not in done:
                 size = 2 * m if twice and role == 0 else m
-                own = 2 * seed + (0 if paired_seeds else role)
-                bank = ModelBank(size, config, seed=own)
+                bank = ModelBank(size, config, seed=2 * seed + role)
                 done[key] = _trained(bank, split, rows, epochs, held_out)
             both.append(done[key])
         for epoch in epochs:

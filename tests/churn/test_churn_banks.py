@@ -17,6 +17,7 @@ from econlib.churn.measures import expected_churn
 from econlib.churn.networks import BankConfig
 from econlib.churn.tables import NAMES, Split, encode, load, split
 from econlib.churn.updates import (
+    ScoredBank,
     check_rows,
     ensemble_labels,
     measure,
@@ -197,8 +198,11 @@ def test_halves_share_no_run_and_are_filtered_together():
     kept = before.within(0.05)
     assert np.array_equal(np.concatenate([some.losses, other.losses]), kept.losses)
     assert kept.losses.max() <= before.losses.min() + 0.05
-    with pytest.raises(ValueError, match="eps = 0"):
-        before.halves(0.0)
+    some, other = before.halves(0.0)  # the best two of each, whatever eps says
+    assert np.array_equal(np.sort(some.losses), np.sort(before.losses[:6])[:2])
+    assert np.array_equal(np.sort(other.losses), np.sort(before.losses[6:])[:2])
+    with pytest.raises(ValueError, match="3 models"):
+        ScoredBank(before.logits[:3], before.losses[:3]).halves()
 
 
 def test_standardised_columns_have_unit_variance():
