@@ -23,17 +23,22 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 from scipy.special import gammaln
+from sklearn.metrics import roc_auc_score
 
 from econlib.churn.updates import ScoredBank
 
 __all__ = [
     "bootstrap",
+    "flip_auroc",
     "law_of_overlap",
+    "left_out_measures",
     "not_unanimous",
     "overlaps",
     "row_measures",
     "subset_law",
 ]
+
+_PAIRS = 10  # matched pairs that an area is averaged over
 
 
 def row_measures(
@@ -61,10 +66,7 @@ def row_measures(
     p, p_other, q = (x.labels.mean(axis=0) for x in (some, other, after))
     mask = (p > 0) & (p < 1)
     flips = _disagree(p_other, q)
-    size = int(mask.sum())
-    nearest = np.argsort(np.abs(other.logits), axis=1, kind="stable")[:, :size]
-    near = np.zeros(other.logits.shape, dtype=bool)
-    np.put_along_axis(near, nearest, True, axis=1)
+    near = np.stack([_nearest(f, int(mask.sum())) for f in other.logits])
     each = np.where(other.logits > 0, 1 - q, q)
     return pd.DataFrame(
         {
@@ -79,6 +81,93 @@ def row_measures(
             "margin": (near * each).mean(axis=0),
         }
     )
+
+
+def left_out_measures(before: ScoredBank, after: ScoredBank) -> pd.DataFrame:
+    """The same with each model deployed in turn, and all others as its set.
+
+    Parameters
+    ----------
+    before, after : ScoredBank
+        Three models or more before the update.
+
+    Returns
+    -------
+    DataFrame
+        As ``row_measures``, without ``seed``.
+
+    Raises
+    ------
+    ValueError
+        Fewer than three models before the update.
+    """
+    labels, m = before.labels, len(before.logits)
+    if m < 3:
+        raise ValueError(f"{m} models before the update: expected 3 or more")
+    others = labels.sum(axis=0) - labels
+    mask = (others > 0) & (others < m - 1)
+    near = np.stack(
+        [_nearest(f, int(u.sum())) for f, u in zip(before.logits, mask, strict=True)]
+    )
+    p, q = labels.mean(axis=0), after.labels.mean(axis=0)
+    each = np.where(labels == 1, 1 - q, q)
+    return pd.DataFrame(
+        {
+            "ambiguity": mask.mean(axis=0),
+            "V_a": 2 * p * (1 - p),
+            "V_b": 2 * q * (1 - q),
+            "shift": (p - q) ** 2,
+            "churn": _disagree(p, q),
+            "flips": each.mean(axis=0),
+            "both": (each * mask).mean(axis=0),
+            "margin": (each * near).mean(axis=0),
+        }
+    )
+
+
+def flip_auroc(before: ScoredBank, after: ScoredBank) -> dict[str, float]:
+    """Area under the curve of guesses at who flips, mean over matched pairs.
+
+    Parameters
+    ----------
+    before, after : ScoredBank
+        Model j after replaces model j before; ten pairs at most are used, and those
+        without a flip are left out.
+
+    Returns
+    -------
+    dict
+        ``margin`` of the model itself, ``multiplicity`` of the other models before,
+        ``mean margin`` of the others and, where there is one, ``variance`` of the
+        score and the ``mean-field`` margin; empty where no pair flips.
+    """
+    areas: dict[str, list[float]] = {}
+    pairs = min(len(before.logits), len(after.logits), _PAIRS)
+    for j in range(pairs):
+        f, others = before.logits[j], np.delete(before.logits, j, axis=0)
+        flips = (f > 0) != (after.logits[j] > 0)
+        if not 0 < flips.sum() < len(flips):
+            continue
+        p = (others > 0).mean(axis=0)
+        guesses = {
+            "margin": -np.abs(f),
+            "multiplicity": p * (1 - p),
+            "mean margin": -np.abs(others.mean(axis=0)),
+        }
+        if before.variance is not None:
+            v = before.variance[j]
+            guesses["variance"] = v
+            guesses["mean-field"] = -np.abs(f) / np.sqrt(1 + np.pi * v / 8)
+        for name, guess in guesses.items():
+            areas.setdefault(name, []).append(float(roc_auc_score(flips, guess)))
+    return {name: float(np.mean(a)) for name, a in areas.items()}
+
+
+def _nearest(scores: np.ndarray, size: int) -> np.ndarray:
+    """Mask of as many points with the smallest scores."""
+    near = np.zeros(len(scores), dtype=bool)
+    near[np.argsort(np.abs(scores), kind="stable")[:size]] = True
+    return near
 
 
 def _disagree(p: np.ndarray, q: np.ndarray) -> np.ndarray:
