@@ -16,6 +16,7 @@ so if the new rows come from the same population, and coverage is to be measured
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -33,7 +34,37 @@ __all__ = [
     "rehearse_ridge",
 ]
 
-Rehearsal = tuple[Float[np.ndarray, " k"], float]
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """Rehearsals of an update, and the update itself.
+
+    Attributes
+    ----------
+    churns : ndarray, shape (k,)
+        Scaled churn of each rehearsal.
+    multiplicity : float
+        Of different models on the rows at hand.
+    suspects : ndarray of bool, shape (n_test,)
+        People on whom the models of the rehearsals are not unanimous.
+    flips : ndarray of bool, shape (n_test,)
+        People whose label the update changes.
+    """
+
+    churns: Float[np.ndarray, " k"]
+    multiplicity: float
+    suspects: Bool[np.ndarray, " n_test"]
+    flips: Bool[np.ndarray, " n_test"]
+
+    @property
+    def churn(self) -> float:
+        """Of the update itself."""
+        return float(self.flips.mean())
+
+    def held(self, level: float = 0.9) -> bool:
+        """Whether the interval of the rehearsals holds the churn of the update."""
+        low, high = conformal_interval(self.churns, level)
+        return low <= self.churn <= high
 
 
 def conformal_interval(
@@ -87,7 +118,7 @@ def rehearse_ridge(
     lam: float,
     n_rehearsals: int,
     rng: np.random.Generator,
-) -> tuple[Rehearsal, float]:
+) -> Rehearsal:
     """Rehearse an update of ridge logistic regressions, and make it.
 
     Parameters
@@ -107,10 +138,8 @@ def rehearse_ridge(
 
     Returns
     -------
-    rehearsals : (ndarray, float)
-        Scaled churn of each rehearsal, and multiplicity, which is 0 here.
-    churn : float
-        Of the update itself.
+    Rehearsal
+        Multiplicity is 0.
     """
     n = len(y)
     rows = np.array([update_rows("grow", n, r, rng)[0] for _ in range(n_rehearsals)])
@@ -124,7 +153,8 @@ def rehearse_ridge(
     now, later = weights(X[None], y[None]), weights(X_new[None], y_new[None])
     test = np.concatenate([X_test, one], axis=1)
     a, b, c = (w @ test.T > 0 for w in (some, now, later))
-    return (_scaled((a != b).mean(axis=1), 0.0, r), 0.0), float((b != c).mean())
+    churns = _scaled((a != b).mean(axis=1), 0.0, r)
+    return Rehearsal(churns, 0.0, (a != b).any(axis=0), (b != c)[0])
 
 
 def rehearse_bank(
@@ -138,7 +168,7 @@ def rehearse_bank(
     r: float,
     n_rehearsals: int,
     rng: np.random.Generator,
-) -> tuple[Rehearsal, float]:
+) -> Rehearsal:
     """Rehearse an update of networks, and make it.
 
     Parameters
@@ -149,10 +179,8 @@ def rehearse_bank(
 
     Returns
     -------
-    rehearsals : (ndarray, float)
-        Scaled churn of each rehearsal, and multiplicity of models on all rows at hand.
-    churn : float
-        Of the update itself, one pair of models none of which was rehearsed with.
+    Rehearsal
+        The update itself is one pair of models, neither of which was rehearsed with.
     """
     n, k = len(y), n_rehearsals
     rows = np.array([update_rows("grow", n, r, rng)[0] for _ in range(k)])
@@ -163,8 +191,10 @@ def rehearse_bank(
     now, others = every[0], every[1:]
     p = others.mean(axis=0)
     V = float((2 * p * (1 - p)).mean()) * k / (k - 1)
-    churns = (some != others).mean(axis=1)
-    return (_scaled(churns, V, r), V), float((now != later).mean())
+    churns = _scaled((some != others).mean(axis=1), V, r)
+    models = np.concatenate([some, others])
+    suspects = (models != models[0]).any(axis=0)
+    return Rehearsal(churns, V, suspects, now != later)
 
 
 def forecast_coverage(
