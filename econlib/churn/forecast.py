@@ -47,24 +47,24 @@ class Rehearsal:
         Of different models on the rows at hand.
     suspects : ndarray of bool, shape (n_test,)
         People on whom the models of the rehearsals are not unanimous.
-    flips : ndarray of bool, shape (n_test,)
-        People whose label the update changes.
+    flips : ndarray of bool, shape (n_updates, n_test)
+        People whose label the update changes, for each deployed model.
     """
 
     churns: Float[np.ndarray, " k"]
     multiplicity: float
     suspects: Bool[np.ndarray, " n_test"]
-    flips: Bool[np.ndarray, " n_test"]
+    flips: Bool[np.ndarray, "n_updates n_test"]
 
     @property
-    def churn(self) -> float:
-        """Of the update itself."""
-        return float(self.flips.mean())
+    def realised(self) -> Float[np.ndarray, " n_updates"]:
+        """Churn of the update itself, for each deployed model."""
+        return self.flips.mean(axis=1)
 
-    def held(self, level: float = 0.9) -> bool:
-        """Whether the interval of the rehearsals holds the churn of the update."""
+    def held(self, level: float = 0.9) -> Bool[np.ndarray, " n_updates"]:
+        """Whether the interval of the rehearsals holds each of them."""
         low, high = conformal_interval(self.churns, level)
-        return low <= self.churn <= high
+        return (low <= self.realised) & (self.realised <= high)
 
 
 def conformal_interval(
@@ -154,7 +154,7 @@ def rehearse_ridge(
     test = np.concatenate([X_test, one], axis=1)
     a, b, c = (w @ test.T > 0 for w in (some, now, later))
     churns = _scaled((a != b).mean(axis=1), 0.0, r)
-    return Rehearsal(churns, 0.0, (a != b).any(axis=0), (b != c)[0])
+    return Rehearsal(churns, 0.0, (a != b).any(axis=0), b != c)
 
 
 def rehearse_bank(
@@ -168,6 +168,7 @@ def rehearse_bank(
     r: float,
     n_rehearsals: int,
     rng: np.random.Generator,
+    n_updates: int = 1,
 ) -> Rehearsal:
     """Rehearse an update of networks, and make it.
 
@@ -176,25 +177,37 @@ def rehearse_bank(
     config : BankConfig
     X, y, X_new, y_new, X_test, r, n_rehearsals, rng
         As in ``rehearse_ridge``.
+    n_updates : int
+        Models that are deployed and replaced, 1 or more.
 
     Returns
     -------
     Rehearsal
-        The update itself is one pair of models, neither of which was rehearsed with.
+        No model that is deployed or replaces it was rehearsed with.
+
+    Raises
+    ------
+    ValueError
+        Fewer than two rehearsals, or no update.
     """
+    if n_rehearsals < 2 or n_updates < 1:
+        raise ValueError(
+            f"n_rehearsals = {n_rehearsals}, n_updates = {n_updates}: expected 2 or "
+            "more and 1 or more"
+        )
     n, k = len(y), n_rehearsals
     rows = np.array([update_rows("grow", n, r, rng)[0] for _ in range(k)])
     seeds = rng.integers(0, 2**31 - 1, 3).tolist()
     some = ModelBank(k, config, seed=seeds[0]).fit(X, y, rows=rows).labels(X_test)
-    every = ModelBank(k + 1, config, seed=seeds[1]).fit(X, y).labels(X_test)
-    later = ModelBank(1, config, seed=seeds[2]).fit(X_new, y_new).labels(X_test)[0]
-    now, others = every[0], every[1:]
+    every = ModelBank(k + n_updates, config, seed=seeds[1]).fit(X, y)
+    later = ModelBank(n_updates, config, seed=seeds[2]).fit(X_new, y_new)
+    others, now = np.split(every.labels(X_test), [k])
     p = others.mean(axis=0)
     V = float((2 * p * (1 - p)).mean()) * k / (k - 1)
     churns = _scaled((some != others).mean(axis=1), V, r)
     models = np.concatenate([some, others])
     suspects = (models != models[0]).any(axis=0)
-    return Rehearsal(churns, V, suspects, now != later)
+    return Rehearsal(churns, V, suspects, now != later.labels(X_test))
 
 
 def forecast_coverage(

@@ -1,9 +1,9 @@
 """Long runs of networks and their updates, kept as JSON.
 
-``python -m econlib.churn.record`` trains a hundred networks a bank, or fifty with
-spectral normalisation, on COMPAS and HMDA, for updates of four sizes and several cuts
-of the tables, and writes ``data/recorded/churn/<part>.json``, about seven minutes on one
-core; names of parts after it run those only.
+``python -m econlib.churn.record`` trains a hundred networks a set on COMPAS and HMDA,
+for updates of four sizes and three cuts of the tables, and writes
+``data/recorded/churn/<part>.json``, about four minutes on one core; names of parts
+after it run those only.
 """
 
 from __future__ import annotations
@@ -28,8 +28,6 @@ __all__ = ["PARTS", "load", "record", "run"]
 PARTS = {
     "compas_dnn": ("compas", "dnn", 10, 100, 3),
     "hmda_dnn": ("hmda", "dnn", 20, 100, 3),
-    "compas_sngp": ("compas", "sngp", 10, 50, 2),
-    "hmda_sngp": ("hmda", "sngp", 20, 50, 2),
 }
 RS = (0.5, 0.8, 0.9, 0.99)
 EPS = 0.01

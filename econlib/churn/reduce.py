@@ -68,7 +68,9 @@ class MatchedChurn:
         return self.total - (self.multiplicity + self.parts.shift - self.coupling)
 
 
-def matched_churn(a: Int[np.ndarray, "m n"], b: Int[np.ndarray, "m n"]) -> MatchedChurn:
+def matched_churn(
+    a: Int[np.ndarray, "m n"], b: Int[np.ndarray, "m_b n"]
+) -> MatchedChurn:
     """Churn from each model to the one that replaces it.
 
     Parameters
