@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import no_type_check
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import check_random_state
@@ -13,10 +14,18 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from econlib.churn.banks import ModelBank
+from econlib.churn.measures import (
+    ChurnDecomposition,
+    ambiguity,
+    baseline_churn,
+    churn,
+    discrepancy,
+    expected_churn,
+)
 from econlib.churn.networks import BankConfig
-from econlib.churn.updates import Update, check_rows, measure
+from econlib.churn.updates import check_rows
 
-__all__ = ["EnsembleClassifier", "estimator_update"]
+__all__ = ["EnsembleClassifier", "Update", "estimator_update", "measure"]
 
 
 class EnsembleClassifier(ClassifierMixin, BaseEstimator):
@@ -113,6 +122,59 @@ class EnsembleClassifier(ClassifierMixin, BaseEstimator):
         """The class with the larger mean probability."""
         best = self.predict_proba(X).argmax(axis=1)
         return self.classes_[best]
+
+
+@dataclass(frozen=True)
+class Update:
+    """Two banks, before and after an update, on the test rows.
+
+    Attributes
+    ----------
+    labels_a, labels_b : ndarray of int, shapes (m_a, n) and (m_b, n)
+    errors_a, errors_b : ndarray
+        Test errors of the models.
+    parts : ChurnDecomposition
+        Expected churn and its parts.
+    ambiguity, discrepancy, baseline : float
+        Of the set before the update, against its first model.
+    deployed : float
+        Churn of one pair, first model against first model.
+    """
+
+    labels_a: Int[np.ndarray, "m_a n"]
+    labels_b: Int[np.ndarray, "m_b n"]
+    errors_a: Float[np.ndarray, " m_a"]
+    errors_b: Float[np.ndarray, " m_b"]
+    parts: ChurnDecomposition
+    ambiguity: float
+    discrepancy: float
+    baseline: float
+    deployed: float
+
+    @property
+    def flips(self) -> Float[np.ndarray, " n"]:
+        """Probability of each test row's label to change."""
+        p, q = self.labels_a.mean(axis=0), self.labels_b.mean(axis=0)
+        return p * (1 - q) + q * (1 - p)
+
+
+def measure(
+    a: Int[np.ndarray, "m_a n"],
+    b: Int[np.ndarray, "m_b n"],
+    y: Int[np.ndarray, " n"],
+) -> Update:
+    """All measures of two sets of labels, before and after, on rows labelled y."""
+    return Update(
+        labels_a=a,
+        labels_b=b,
+        errors_a=(a != y).mean(axis=1),
+        errors_b=(b != y).mean(axis=1),
+        parts=expected_churn(a, b),
+        ambiguity=ambiguity(a),
+        discrepancy=discrepancy(a),
+        baseline=baseline_churn(a),
+        deployed=churn(a[0], b[0]),
+    )
 
 
 def estimator_update(

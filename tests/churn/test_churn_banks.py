@@ -12,7 +12,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from econlib.churn.banks import ModelBank, log_loss, mean_field
-from econlib.churn.estimators import EnsembleClassifier, estimator_update
+from econlib.churn.estimators import EnsembleClassifier, estimator_update, measure
 from econlib.churn.measures import expected_churn
 from econlib.churn.networks import BankConfig
 from econlib.churn.tables import NAMES, Split, encode, load, split
@@ -20,7 +20,6 @@ from econlib.churn.updates import (
     ScoredBank,
     check_rows,
     ensemble_labels,
-    measure,
     rashomon_filter,
     standardised,
     train_updates,
