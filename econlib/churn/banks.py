@@ -2,94 +2,29 @@ r"""Banks of networks trained in lockstep: many runs of one randomised procedure
 
 The models of a bank share their data and differ in what the procedure draws: first
 weights, order of mini-batches, or both.  Their weights are stacked, one model a slice,
-so that a step of all is a few batched products.  Two kinds:
-
-*dnn*, two hidden layers of rectifiers;
-
-*sngp*, whose distances are kept and whose head is a Gaussian process in random features
-(Liu et al. 2020): residual blocks :math:`h\leftarrow h+\mathrm{ReLU}(\tilde Wh+b)` with
-:math:`\tilde W=W\min(1,c/\hat\sigma(W))`, features
-:math:`\Phi(h)=\sqrt{2/D}\cos(\Omega h/\ell+\varphi)`, score :math:`f=\Phi\cdot\beta+b`,
-and variance :math:`v=\Phi^\top(sI+\sum_ip_i(1-p_i)\Phi_i\Phi_i^\top)^{-1}\Phi`.  The
-mean-field probability :math:`\sigma(f/\sqrt{1+\pi v/8})` never changes the sign of
-:math:`f`, so that at threshold one half the variance alone cannot change a label.
+so that a step of all is a few batched products.  The kinds of network are those of
+:mod:`econlib.churn.networks`; *sngp* also has a variance of its score,
+:math:`v=\Phi^\top(sI+\sum_ip_i(1-p_i)\Phi_i\Phi_i^\top)^{-1}\Phi`.  The mean-field
+probability :math:`\sigma(f/\sqrt{1+\pi v/8})` never changes the sign of :math:`f`, so
+that at threshold one half the variance alone cannot change a label.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from scipy.special import expit
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["KINDS", "SOURCES", "BankConfig", "ModelBank", "mean_field"]
+from econlib.churn.networks import BankConfig, draw, features, scores
 
-KINDS = ("dnn", "sngp")
-SOURCES = ("both", "init", "order")
+__all__ = ["ModelBank", "log_loss", "mean_field"]
 
-
-@dataclass(frozen=True)
-class BankConfig:
-    r"""How the models of a bank are built and trained.
-
-    Attributes
-    ----------
-    kind : {"dnn", "sngp"}
-    hidden : int
-        Units of a hidden layer.
-    epochs : int
-        Passes over the data.
-    batch : int
-        Rows of a mini-batch.
-    lr : float
-        Of Adam; None takes 1e-3 for dnn and 3e-3 for sngp.
-    source : {"both", "init", "order"}
-        What the models of a bank draw for themselves.
-    rff : int
-        Random features :math:`D` of sngp.
-    length_scale : float
-        :math:`\ell`.
-    sn_bound : float
-        :math:`c`.
-    ridge : float
-        :math:`s`.
-    """
-
-    kind: str = "dnn"
-    hidden: int = 64
-    epochs: int = 8
-    batch: int = 128
-    lr: float | None = None
-    source: str = "both"
-    rff: int = 128
-    length_scale: float = 8.0
-    sn_bound: float = 0.95
-    ridge: float = 1.0
-
-    def __post_init__(self) -> None:
-        for name, allowed in (("kind", KINDS), ("source", SOURCES)):
-            value = getattr(self, name)
-            if value not in allowed:
-                raise ValueError(
-                    f"{name} = {value!r}: expected one of {', '.join(allowed)}"
-                )
-        for name in ("hidden", "epochs", "batch", "rff"):
-            if getattr(self, name) < 1:
-                value = getattr(self, name)
-                raise ValueError(f"{name} = {value}: expected an integer, 1 or more")
-        for name in ("length_scale", "sn_bound", "ridge"):
-            if not getattr(self, name) > 0:
-                value = getattr(self, name)
-                raise ValueError(f"{name} = {value}: expected a number above 0")
-
-    @property
-    def rate(self) -> float:
-        """Learning rate."""
-        return self.lr if self.lr is not None else 3e-3 if self.kind == "sngp" else 1e-3
+_BLOCK = 2048  # rows in one product once trained
 
 
 class ModelBank:
@@ -122,69 +57,18 @@ class ModelBank:
         self._fixed: list[Tensor] = []
         self._precision: Tensor | None = None
 
-    def _draw(self, d: int, rng: torch.Generator) -> None:
-        c, m = self.config, 1 if self.config.source == "order" else self.m
-        h = c.hidden
-
-        def uniform(n_in: int, n_out: int, scale: float) -> tuple[Tensor, Tensor]:
-            w = (2 * torch.rand(m, n_in, n_out, generator=rng) - 1) * scale
-            return w, (2 * torch.rand(m, 1, n_out, generator=rng) - 1) * scale
-
-        if c.kind == "dnn":
-            layers = [uniform(a, b, a**-0.5) for a, b in ((d, h), (h, h), (h, 1))]
-            self._fixed = []
-        else:
-            first = torch.randn(m, d, h, generator=rng) * d**-0.5
-            blocks = [uniform(h, h, h**-0.5) for _ in range(2)]
-            head = torch.zeros(m, c.rff, 1), torch.zeros(m, 1, 1)
-            layers = [(first, torch.zeros(m, 1, h)), *blocks, head]
-            omega = torch.randn(m, h, c.rff, generator=rng) / c.length_scale
-            phase = 2 * math.pi * torch.rand(m, 1, c.rff, generator=rng)
-            probes = [torch.randn(m, 1, h, generator=rng) for _ in blocks]
-            self._fixed = [omega, phase, *probes]
-        self.weights = [w for pair in layers for w in pair]
-        if m < self.m:
-            self.weights = [w.repeat(self.m, 1, 1) for w in self.weights]
-            self._fixed = [w.repeat(self.m, 1, 1) for w in self._fixed]
-        self.weights = [w.contiguous().requires_grad_() for w in self.weights]
-
-    def _bounded(self, W: Tensor, probe: int) -> Tensor:
-        """Weights scaled to a largest singular value of about ``sn_bound``."""
-        with torch.no_grad():
-            u = self._fixed[probe]
-            v = functional.normalize(torch.bmm(u, W), dim=2)
-            if W.requires_grad:  # one power iteration a step, none once trained
-                u = functional.normalize(torch.bmm(v, W.mT), dim=2)
-                self._fixed[probe] = u
-        sigma = torch.bmm(torch.bmm(u, W), v.mT)
-        return W * torch.clamp(self.config.sn_bound / sigma, max=1.0)
-
-    def _features(self, X: Tensor) -> Tensor:
-        """Last hidden layer, or random features."""
-        w = self.weights
-        h = torch.baddbmm(w[1], X, w[0])
-        if self.config.kind == "dnn":
-            return torch.relu(torch.baddbmm(w[3], torch.relu(h), w[2]))
-        for k in (0, 1):
-            W = self._bounded(w[2 + 2 * k], 2 + k)
-            h = h + torch.relu(torch.baddbmm(w[3 + 2 * k], h, W))
-        omega, phase = self._fixed[:2]
-        return math.sqrt(2 / self.config.rff) * torch.cos(
-            torch.baddbmm(phase, h, omega)
-        )
-
-    def _scores(self, X: Tensor) -> Tensor:
-        return torch.baddbmm(self.weights[-1], self._features(X), self.weights[-2])
-
     def fit(
         self,
         X: Float[np.ndarray, "n d"],
         y: Int[np.ndarray, " n"],
         *,
+        valid: tuple[np.ndarray, np.ndarray] | None = None,
+        rows: Int[np.ndarray, "m k"] | None = None,
         teacher: Float[np.ndarray, "m n"] | None = None,
         distil: float = 0.0,
         start: ModelBank | None = None,
         anchor: float = 0.0,
+        on_epoch: Callable[[int, ModelBank], None] | None = None,
     ) -> ModelBank:
         r"""Train all models.
 
@@ -194,6 +78,11 @@ class ModelBank:
             Features, finite.
         y : ndarray of int, shape (n,)
             Labels, 0 and 1, both present.
+        valid : (X, y), optional
+            Rows held out: each model keeps the weights of the epoch at which its loss
+            there was least.
+        rows : ndarray of int, shape (m, k), optional
+            The rows that each model is trained on; all where not given.
         teacher : ndarray, shape (m, n), optional
             Probabilities of the deployed models, one for each model here.
         distil : float
@@ -202,7 +91,9 @@ class ModelBank:
         start : ModelBank, optional
             Models whose weights are the first ones.
         anchor : float
-            Price of the mean squared distance of weights from those of ``start``.
+            Price of the squared distance of weights from those of ``start``.
+        on_epoch : callable, optional
+            Called with the number of epochs done and the bank, after each.
 
         Returns
         -------
@@ -212,16 +103,20 @@ class ModelBank:
         Raises
         ------
         ValueError
-            Missing or infinite values, labels other than two, constant labels, or a
-            teacher or a start that does not fit.
+            Missing or infinite values, labels other than two, constant labels, or
+            rows, a teacher or a start that do not fit.
         """
         X, y = _checked(X, y)
+        n, d = X.shape
         if not 0 <= distil <= 1 or (distil and teacher is None):
             raise ValueError(f"distil = {distil}: expected [0, 1], with a teacher")
         if anchor < 0 or (anchor and start is None):
             raise ValueError(f"anchor = {anchor}: expected 0 or more, with a start")
+        if rows is not None and (
+            rows.ndim != 2 or len(rows) != self.m or not np.isin(rows, range(n)).all()
+        ):
+            raise ValueError(f"rows: expected {self.m} lists of numbers, 0 to {n - 1}")
         rng = torch.Generator().manual_seed(self.seed)
-        n, d = X.shape
         data = torch.tensor(X, dtype=torch.float32)
         target = torch.tensor(y, dtype=torch.float32).expand(self.m, n)
         if distil:
@@ -231,20 +126,21 @@ class ModelBank:
                 )
             soft = torch.tensor(teacher, dtype=torch.float32)
             target = (1 - distil) * target + distil * soft
-        self._draw(d, rng)
+        first, self._fixed = draw(self.config, self.m, d, rng)
         if start is not None:
-            self._copy(start)
+            first = _like(start.weights, first)
+            self._fixed = [w.clone() for w in start._fixed]
+        self.weights = [w.contiguous().requires_grad_() for w in first]
         anchors = [w.detach().clone() for w in self.weights]
-        c = self.config
-        optimiser = torch.optim.Adam(self.weights, lr=c.rate)
-        own = self.m if c.source != "init" else 1
-        for _ in range(c.epochs):
-            order = torch.rand(own, n, generator=rng).argsort(1).expand(self.m, n)
-            for first in range(0, n, c.batch):
-                rows = order[:, first : first + c.batch]
-                scores = self._scores(data[rows])[..., 0]
-                goal = torch.gather(target, 1, rows)
-                loss = functional.binary_cross_entropy_with_logits(scores, goal)
+        own = torch.arange(n).expand(self.m, n) if rows is None else torch.tensor(rows)
+        optimiser = torch.optim.Adam(self.weights, lr=self.config.rate, fused=True)
+        best, kept = np.full(self.m, np.inf), None
+        for epoch in range(1, self.config.epochs + 1):
+            for which in self._batches(own, rng):
+                goal = torch.gather(target, 1, which)
+                loss = functional.binary_cross_entropy_with_logits(
+                    scores(self.config, self.weights, self._fixed, data[which]), goal
+                )
                 loss = loss * self.m  # mean within a model, sum over models
                 if anchor:
                     away = zip(self.weights, anchors, strict=True)
@@ -252,27 +148,46 @@ class ModelBank:
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()
                 optimiser.step()
-        self.weights = [w.detach() for w in self.weights]
-        self._precision = self._laplace(data) if c.kind == "sngp" else None
+            if on_epoch is not None or valid is not None:
+                bank = self._now()
+            if on_epoch is not None:
+                on_epoch(epoch, bank)
+            if valid is not None:
+                losses = log_loss(bank.logits(valid[0]), valid[1])
+                kept = _better(kept, bank, losses < best)
+                best = np.minimum(best, losses)
+        done = self._now() if kept is None else kept
+        self.weights, self._fixed = done.weights, done._fixed
+        self._precision = self._laplace(data) if self.config.kind == "sngp" else None
         return self
 
-    def _copy(self, start: ModelBank) -> None:
-        shapes = [w.shape for w in start.weights]
-        if shapes != [w.shape for w in self.weights]:
-            raise ValueError("start: expected trained models of the same shapes")
-        self.weights = [w.detach().clone().requires_grad_() for w in start.weights]
-        self._fixed = [w.clone() for w in start._fixed]
+    def _batches(self, own: Tensor, rng: torch.Generator) -> list[Tensor]:
+        """Rows of each mini-batch of one epoch, for each model."""
+        m, n = own.shape
+        each = m if self.config.source != "init" else 1
+        order = torch.rand(each, n, generator=rng).argsort(1).expand(m, n)
+        return list(torch.gather(own, 1, order).split(self.config.batch, dim=1))
+
+    def _now(self) -> ModelBank:
+        """The models as they are, cut from training."""
+        found = ModelBank(self.m, self.config, seed=self.seed)
+        found.weights = [w.detach().clone() for w in self.weights]
+        found._fixed = [w.clone() for w in self._fixed]
+        return found
 
     @torch.no_grad()
     def _laplace(self, data: Tensor) -> Tensor:
         """Precision of the head's weights, one exact pass."""
-        D = self.config.rff
-        total = (self.config.ridge * torch.eye(D)).repeat(self.m, 1, 1)
-        for block in data.split(2048):
-            Φ = self._features(block.expand(self.m, *block.shape))
+        total = (self.config.ridge * torch.eye(self.config.rff)).repeat(self.m, 1, 1)
+        for block in data.split(_BLOCK):
+            Φ = self._features(block)
             p = torch.sigmoid(torch.baddbmm(self.weights[-1], Φ, self.weights[-2]))
             total += torch.bmm((p * (1 - p) * Φ).mT, Φ)
         return total
+
+    def _features(self, data: Tensor) -> Tensor:
+        X = data.expand(self.m, *data.shape)
+        return features(self.config, self.weights, self._fixed, X)
 
     def _trained(self) -> None:
         if not self.weights or self.weights[0].requires_grad:
@@ -284,7 +199,8 @@ class ModelBank:
         self._trained()
         data = torch.tensor(X, dtype=torch.float32)
         parts = [
-            self._scores(b.expand(self.m, *b.shape))[..., 0] for b in data.split(4096)
+            scores(self.config, self.weights, self._fixed, b.expand(self.m, *b.shape))
+            for b in data.split(_BLOCK)
         ]
         return torch.cat(parts, dim=1).numpy().astype(float)
 
@@ -300,21 +216,27 @@ class ModelBank:
             raise ValueError("kind = 'dnn': only sngp has a variance")
         root = torch.linalg.cholesky(self._precision)
         data, parts = torch.tensor(X, dtype=torch.float32), []
-        for block in data.split(4096):
-            Φ = self._features(block.expand(self.m, *block.shape))
+        for block in data.split(_BLOCK):
+            Φ = self._features(block)
             half = torch.linalg.solve_triangular(root, Φ.mT, upper=False)
             parts.append((half**2).sum(1))
         return torch.cat(parts, dim=1).numpy().astype(float)
 
-    def part(self, models: slice) -> ModelBank:
-        """Some of the trained models as a bank of their own."""
-        self._trained()
-        weights = [w[models] for w in self.weights]
-        found = ModelBank(len(weights[0]), replace(self.config), seed=self.seed)
-        found.weights, found._fixed = weights, [w[models] for w in self._fixed]
-        precision = self._precision
-        found._precision = None if precision is None else precision[models]
-        return found
+
+def _like(found: list[Tensor], first: list[Tensor]) -> list[Tensor]:
+    if [w.shape for w in found] != [w.shape for w in first]:
+        raise ValueError("start: expected trained models of the same shapes")
+    return [w.detach().clone() for w in found]
+
+
+def _better(kept: ModelBank | None, bank: ModelBank, better: np.ndarray) -> ModelBank:
+    """Models that have improved in place of those kept so far."""
+    if kept is None:
+        return bank
+    which = torch.tensor(better)[:, None, None]
+    for old, new in ((kept.weights, bank.weights), (kept._fixed, bank._fixed)):
+        old[:] = [torch.where(which, b, a) for a, b in zip(old, new, strict=True)]
+    return kept
 
 
 def _checked(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -327,16 +249,20 @@ def _checked(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError("y: expected labels 0 and 1")
     if len(np.unique(y)) < 2:
         raise ValueError("y: only one label; expected both")
-    constant = np.ptp(X, axis=0) == 0
-    if constant.all():
+    if (np.ptp(X, axis=0) == 0).all():
         raise ValueError("X: every feature is constant")
     return X, y
+
+
+def log_loss(
+    logits: Float[np.ndarray, "m n"], y: Int[np.ndarray, " n"]
+) -> Float[np.ndarray, " m"]:
+    """Mean negative log-likelihood of each model's scores, in nats."""
+    return np.logaddexp(0, -(2 * y - 1) * logits).mean(axis=1)
 
 
 def mean_field(
     logits: Float[np.ndarray, "m n"], variance: Float[np.ndarray, "m n"]
 ) -> Float[np.ndarray, "m n"]:
     r"""Probability :math:`\sigma(f/\sqrt{1+\pi v/8})` under a normal score."""
-    from scipy.special import expit
-
     return expit(logits / np.sqrt(1 + np.pi * variance / 8))

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import no_type_check
 
 import numpy as np
-from jaxtyping import Float
-from scipy.special import logit
+from jaxtyping import Float, Int
+from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from econlib.churn.banks import BankConfig, ModelBank
-from econlib.churn.updates import Update, measure
+from econlib.churn.banks import ModelBank
+from econlib.churn.measures import (
+    ChurnDecomposition,
+    ambiguity,
+    baseline_churn,
+    churn,
+    discrepancy,
+    expected_churn,
+)
+from econlib.churn.networks import BankConfig
+from econlib.churn.updates import check_rows
 
-__all__ = ["EnsembleClassifier", "estimator_update"]
+__all__ = ["EnsembleClassifier", "Update", "estimator_update", "measure"]
 
 
 class EnsembleClassifier(ClassifierMixin, BaseEstimator):
@@ -28,7 +38,7 @@ class EnsembleClassifier(ClassifierMixin, BaseEstimator):
     kind : {"dnn", "sngp"}
     hidden, epochs, batch : int
     lr : float or None
-        As in :class:`econlib.churn.banks.BankConfig`.
+        As in :class:`econlib.churn.networks.BankConfig`.
     random_state : int, RandomState or None
         Of everything that is drawn.
 
@@ -105,13 +115,66 @@ class EnsembleClassifier(ClassifierMixin, BaseEstimator):
         """Mean probabilities of both classes."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
-        p = (1 / (1 + np.exp(-self.bank_.logits(self._scaled(X))))).mean(axis=0)
+        p = expit(self.bank_.logits(self._scaled(X))).mean(axis=0)
         return np.column_stack([1 - p, p])
 
     def predict(self, X: object) -> np.ndarray:
         """The class with the larger mean probability."""
         best = self.predict_proba(X).argmax(axis=1)
         return self.classes_[best]
+
+
+@dataclass(frozen=True)
+class Update:
+    """Two banks, before and after an update, on the test rows.
+
+    Attributes
+    ----------
+    labels_a, labels_b : ndarray of int, shapes (m_a, n) and (m_b, n)
+    errors_a, errors_b : ndarray
+        Test errors of the models.
+    parts : ChurnDecomposition
+        Expected churn and its parts.
+    ambiguity, discrepancy, baseline : float
+        Of the set before the update, against its first model.
+    deployed : float
+        Churn of one pair, first model against first model.
+    """
+
+    labels_a: Int[np.ndarray, "m_a n"]
+    labels_b: Int[np.ndarray, "m_b n"]
+    errors_a: Float[np.ndarray, " m_a"]
+    errors_b: Float[np.ndarray, " m_b"]
+    parts: ChurnDecomposition
+    ambiguity: float
+    discrepancy: float
+    baseline: float
+    deployed: float
+
+    @property
+    def flips(self) -> Float[np.ndarray, " n"]:
+        """Probability of each test row's label to change."""
+        p, q = self.labels_a.mean(axis=0), self.labels_b.mean(axis=0)
+        return p * (1 - q) + q * (1 - p)
+
+
+def measure(
+    a: Int[np.ndarray, "m_a n"],
+    b: Int[np.ndarray, "m_b n"],
+    y: Int[np.ndarray, " n"],
+) -> Update:
+    """All measures of two sets of labels, before and after, on rows labelled y."""
+    return Update(
+        labels_a=a,
+        labels_b=b,
+        errors_a=(a != y).mean(axis=1),
+        errors_b=(b != y).mean(axis=1),
+        parts=expected_churn(a, b),
+        ambiguity=ambiguity(a),
+        discrepancy=discrepancy(a),
+        baseline=baseline_churn(a),
+        deployed=churn(a[0], b[0]),
+    )
 
 
 def estimator_update(
@@ -139,19 +202,19 @@ def estimator_update(
     Returns
     -------
     Update
-        As for the book's own models; scores are log-odds, or ``decision_function``.
+        As for the book's own models.
 
     Raises
     ------
     ValueError
-        Fewer than two runs, labels other than 0 and 1, or no score to be had.
+        Fewer than two runs, or rows that :func:`econlib.churn.updates.check_rows`
+        refuses.
     """
     if m < 2:
         raise ValueError(f"m = {m}: expected an integer, 2 or more")
-    y = np.asarray(test[1])
-    for name, labels in (("before", before[1]), ("after", after[1]), ("test", y)):
-        if not np.isin(labels, (0, 1)).all():
-            raise ValueError(f"{name}: expected labels 0 and 1")
+    test_X, y = np.asarray(test[0], dtype=float), np.asarray(test[1])
+    for X_fit, y_fit in (before, after):
+        check_rows(np.asarray(X_fit, dtype=float), np.asarray(y_fit), test_X, y)
     banks = []
     rng = np.random.default_rng(seed)
     for X_fit, y_fit in (before, after):
@@ -164,15 +227,6 @@ def estimator_update(
                 if name == "random_state" or name.endswith("__random_state")
             ]
             model.set_params(**dict.fromkeys(names, int(state)))
-            rows.append(_scores(model.fit(X_fit, y_fit), test[0]))
-        banks.append(np.array(rows))
+            rows.append(model.fit(X_fit, y_fit).predict(test_X))
+        banks.append(np.array(rows).astype(np.int64))
     return measure(*banks, y.astype(np.int64))
-
-
-def _scores(model: BaseEstimator, X: np.ndarray) -> Float[np.ndarray, " n"]:
-    if hasattr(model, "decision_function"):
-        return np.asarray(model.decision_function(X), dtype=float)
-    if hasattr(model, "predict_proba"):
-        p = np.clip(model.predict_proba(X)[:, 1], 1e-12, 1 - 1e-12)
-        return logit(p)
-    raise ValueError("estimator: expected decision_function or predict_proba")

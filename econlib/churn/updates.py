@@ -1,33 +1,35 @@
-r"""Updates of a deployed model, and what is measured on them.
+r"""Updates of a deployed model: rows before and after, and banks trained on both.
 
 A table's training rows stand for two dates: :math:`D_A` before and :math:`D_B` after an
-update.  On each a bank of models is trained; those whose *training* loss is within
-:math:`\epsilon` of the best are the empirical Rashomon set.
+update.  On each a bank of models is trained; those whose loss, on the training rows or
+on rows held out, is within :math:`\epsilon` of the best are the empirical Rashomon set.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from scipy.special import expit
 
-from econlib.churn.banks import BankConfig, ModelBank
-from econlib.churn.measures import (
-    ChurnDecomposition,
-    ambiguity,
-    baseline_churn,
-    churn,
-    discrepancy,
-    expected_churn,
-    overlap,
-    unstable,
-)
+from econlib.churn.banks import ModelBank, log_loss
+from econlib.churn.networks import BankConfig
 from econlib.churn.tables import Split
 
-__all__ = ["UPDATES", "Update", "ensemble_labels", "rashomon_filter", "run_update"]
+__all__ = [
+    "UPDATES",
+    "ScoredBank",
+    "check_rows",
+    "ensemble_labels",
+    "rashomon_filter",
+    "standardised",
+    "train_updates",
+    "update_rows",
+]
 
-UPDATES = ("grow", "drop", "redraw", "seed")
+UPDATES = ("grow", "drop", "replace", "redraw", "seed")
 
 
 def update_rows(
@@ -37,11 +39,12 @@ def update_rows(
 
     Parameters
     ----------
-    update : {"grow", "drop", "redraw", "seed"}
+    update : {"grow", "drop", "replace", "redraw", "seed"}
         Rows are added (a share ``r`` is there before), rows leave (a share ``r``
-        stays), both halves are drawn apart, or nothing changes but the seed.
+        stays), rows make way for others (a share ``r`` stays), both halves are drawn
+        apart, or nothing changes but the seed.
     n : int
-        Rows available.
+        Rows available, 2 or more.
     r : float
         Share, (0, 1).
     rng : Generator
@@ -49,21 +52,27 @@ def update_rows(
     Raises
     ------
     ValueError
-        An unknown update or a share out of range.
+        An unknown update, a share out of range, or too few rows.
     """
     if update not in UPDATES:
         raise ValueError(f"update = {update!r}: expected one of {', '.join(UPDATES)}")
     if not 0 < r < 1:
         raise ValueError(f"r = {r}: expected a share in (0, 1)")
+    if n < 2:
+        raise ValueError(f"n = {n}: expected an integer, 2 or more")
     order = rng.permutation(n)
-    some, every = order[: round(r * n)], order
+    some = order[: round(r * n)]
     if update == "grow":
-        return some, every
+        return some, order
     if update == "drop":
-        return every, some
+        return order, some
+    if update == "replace":
+        size = int(n / (2 - r))
+        gone = n - size
+        return order[:size], order[gone:]
     if update == "redraw":
         return order[: n // 2], order[n // 2 : 2 * (n // 2)]
-    return every, every
+    return order, order
 
 
 def rashomon_filter(
@@ -94,77 +103,75 @@ def ensemble_labels(
     groups = logits[: m // k * k].reshape(m // k, k, -1)
     if vote:
         return ((groups > 0).sum(axis=1) > k / 2).astype(np.int64)
-    return ((1 / (1 + np.exp(-groups))).mean(axis=1) > 0.5).astype(np.int64)
+    return (expit(groups).mean(axis=1) > 0.5).astype(np.int64)
 
 
 @dataclass(frozen=True)
-class Update:
-    """Banks before and after an update, on the test rows.
+class ScoredBank:
+    """What a bank says about the test rows.
 
     Attributes
     ----------
-    logits_a, logits_b : ndarray, shapes (m_a, n) and (m_b, n)
-        Scores of the models kept.
-    n_kept : tuple of int
-        Models kept, before and after.
-    errors_a, errors_b : ndarray
-        Test errors of the models kept.
-    parts : ChurnDecomposition
-        Expected churn and its parts.
-    ambiguity, discrepancy, baseline : float
-        Of the set before the update, against its first model.
-    deployed : float
-        Churn of one pair, first model against first model.
-    recall, precision, lift : float
-        Of the points on which the set before is not unanimous, for expected churn.
-    margin_recall : float
-        The same for as many points with the smallest score of the first model alone.
+    logits : ndarray, shape (m, n_test)
+    losses : ndarray, shape (m,)
+        Mean log-loss of each model on its training rows, or on those held out.
+    variance : ndarray, shape (m, n_test), or None
+        Of sngp at the end of training.
     """
 
-    logits_a: Float[np.ndarray, "m_a n"]
-    logits_b: Float[np.ndarray, "m_b n"]
-    n_kept: tuple[int, int]
-    errors_a: Float[np.ndarray, " m_a"]
-    errors_b: Float[np.ndarray, " m_b"]
-    parts: ChurnDecomposition
-    ambiguity: float
-    discrepancy: float
-    baseline: float
-    deployed: float
-    recall: float
-    precision: float
-    lift: float
-    margin_recall: float
+    logits: Float[np.ndarray, "m n_test"]
+    losses: Float[np.ndarray, " m"]
+    variance: Float[np.ndarray, "m n_test"] | None = None
 
     @property
-    def labels_a(self) -> Int[np.ndarray, "m_a n"]:
-        """Labels before."""
-        return (self.logits_a > 0).astype(np.int64)
+    def labels(self) -> Int[np.ndarray, "m n_test"]:
+        """Labels, 0 and 1."""
+        return (self.logits > 0).astype(np.int64)
 
-    @property
-    def labels_b(self) -> Int[np.ndarray, "m_b n"]:
-        """Labels after."""
-        return (self.logits_b > 0).astype(np.int64)
+    def within(self, eps: float) -> ScoredBank:
+        """The empirical Rashomon set: models with a loss within ``eps`` of the best."""
+        return self._some(rashomon_filter(self.losses, eps))
 
-    @property
-    def flips(self) -> Float[np.ndarray, " n"]:
-        """Probability of each test row's label to change."""
-        p, q = self.labels_a.mean(axis=0), self.labels_b.mean(axis=0)
-        return p * (1 - q) + q * (1 - p)
+    def halves(self, eps: float = np.inf) -> tuple[ScoredBank, ScoredBank]:
+        """The set in two parts that share no model: first and second half of the runs.
+
+        A half of which fewer than two models are within ``eps`` keeps its best two.
+
+        Raises
+        ------
+        ValueError
+            Fewer than four models.
+        """
+        keep, m = rashomon_filter(self.losses, eps), len(self.losses)
+        if m < 4:
+            raise ValueError(f"{m} models: expected 4 or more to be halved")
+        parts = []
+        for half in (slice(None, m // 2), slice(m // 2, None)):
+            own = np.zeros(m, dtype=bool)
+            own[half] = keep[half]
+            if own.sum() < 2:
+                own[np.argsort(self.losses[half])[:2] + (half.start or 0)] = True
+            parts.append(self._some(own))
+        return parts[0], parts[1]
+
+    def _some(self, keep: Bool[np.ndarray, " m"]) -> ScoredBank:
+        variance = None if self.variance is None else self.variance[keep]
+        return ScoredBank(self.logits[keep], self.losses[keep], variance)
 
 
-def run_update(
+def train_updates(
     split: Split,
     config: BankConfig,
     *,
-    update: str = "grow",
-    r: float = 0.8,
+    rs: Sequence[float] = (0.8,),
     m: int = 20,
-    eps: float = float("inf"),
-    paired_seeds: bool = False,
+    twice: bool = False,
+    update: str = "grow",
+    epochs: Sequence[int] | None = None,
+    valid: float = 0.0,
     seed: int = 0,
-) -> Update:
-    """Train before and after an update and measure.
+) -> dict[tuple[float, int], tuple[ScoredBank, ScoredBank]]:
+    """Train banks before and after updates of several sizes.
 
     Parameters
     ----------
@@ -172,92 +179,139 @@ def run_update(
         Rows to train on and test rows, encoded.
     config : BankConfig
         Kind of model.
-    update, r
-        As in ``update_rows``.
+    rs : sequence of float
+        Sizes, as in ``update_rows``; one order of the rows serves all.
     m : int
         Models in each bank, 2 or more.
-    eps : float
-        Largest training loss over the best of a bank; infinite keeps all.
-    paired_seeds : bool
-        Whether both banks draw the same first weights.
+    twice : bool
+        Whether banks before the update have 2m models.
+    update : str
+        As in ``update_rows``.
+    epochs : sequence of int, optional
+        Epochs after which banks are read; the last one where not given.
+    valid : float
+        Share of the training rows that is held out for early stopping and for the
+        losses, [0, 1); with 0 there is no stopping and losses are of the training.
     seed : int
         Of everything.
+
+    Returns
+    -------
+    dict
+        Bank before and bank after, by size of the update and epochs.
 
     Raises
     ------
     ValueError
-        Fewer than two models, or test rows that are among those trained on.
+        Fewer than two models, epochs that are not reached, or rows that
+        ``check_rows`` refuses.
     """
+    epochs = [config.epochs] if epochs is None else list(epochs)
     if m < 2:
         raise ValueError(f"m = {m}: expected an integer, 2 or more")
-    check_disjoint(split.X_train, split.y_train, split.X_test, split.y_test)
-    rng = np.random.default_rng([seed, 1])
-    rows = update_rows(update, len(split.y_train), r, rng)
-    seeds = [2 * seed, 2 * seed + (0 if paired_seeds else 1)]
-    kept, logits = [], []
-    for which, own in zip(rows, seeds, strict=True):
-        X, y = split.X_train[which], split.y_train[which]
-        bank = ModelBank(m, replace(config), seed=own).fit(X, y)
-        losses = np.log1p(np.exp(-(2 * y - 1) * bank.logits(X))).mean(axis=1)
-        keep = rashomon_filter(losses, eps)
-        kept.append(int(keep.sum()))
-        logits.append(bank.logits(split.X_test)[keep])
-    return measure(*logits, split.y_test, (kept[0], kept[1]))
+    if not all(1 <= e <= config.epochs for e in epochs):
+        raise ValueError(f"epochs = {epochs}: expected 1 to {config.epochs}")
+    if not 0 <= valid < 1 or (valid and epochs != [config.epochs]):
+        raise ValueError(f"valid = {valid}: expected [0, 1), 0 where epochs are given")
+    check_rows(split.X_train, split.y_train, split.X_test, split.y_test)
+    n = len(split.y_train)
+    held = np.arange(n) >= n - round(valid * n)  # a split's rows are shuffled
+    held_out = (split.X_train[held], split.y_train[held]) if valid else None
+    done: dict[tuple, dict[int, ScoredBank]] = {}
+    found = {}
+    for r in rs:
+        rng = np.random.default_rng([seed, 1])
+        both = []
+        for role, rows in enumerate(update_rows(update, int((~held).sum()), r, rng)):
+            key = (role, rows.tobytes())
+            if key not in done:
+                size = 2 * m if twice and role == 0 else m
+                bank = ModelBank(size, config, seed=2 * seed + role)
+                done[key] = _trained(bank, split, rows, epochs, held_out)
+            both.append(done[key])
+        for epoch in epochs:
+            found[r, epoch] = both[0][epoch], both[1][epoch]
+    return found
 
 
-def measure(
-    logits_a: Float[np.ndarray, "m_a n"],
-    logits_b: Float[np.ndarray, "m_b n"],
-    y: Int[np.ndarray, " n"],
-    n_kept: tuple[int, int] | None = None,
-) -> Update:
-    """All measures of two banks' scores on the same rows."""
-    a, b = (logits_a > 0).astype(np.int64), (logits_b > 0).astype(np.int64)
-    mask = unstable(a)
-    p, q = a.mean(axis=0), b.mean(axis=0)
-    flips = p * (1 - q) + q * (1 - p)
-    found = overlap(mask, flips)
-    nearest = np.zeros(len(y), bool)
-    nearest[np.argsort(np.abs(logits_a[0]), kind="stable")[: mask.sum()]] = True
-    return Update(
-        logits_a=logits_a,
-        logits_b=logits_b,
-        n_kept=(len(a), len(b)) if n_kept is None else n_kept,
-        errors_a=(a != y).mean(axis=1),
-        errors_b=(b != y).mean(axis=1),
-        parts=expected_churn(a, b),
-        ambiguity=ambiguity(a),
-        discrepancy=discrepancy(a),
-        baseline=baseline_churn(a),
-        deployed=churn(a[0], b[0]),
-        recall=found.recall,
-        precision=found.precision,
-        lift=found.lift,
-        margin_recall=overlap(nearest, flips).recall,
-    )
+def _trained(
+    bank: ModelBank,
+    split: Split,
+    rows: np.ndarray,
+    epochs: list[int],
+    held_out: tuple[np.ndarray, np.ndarray] | None,
+) -> dict[int, ScoredBank]:
+    """The bank on the test rows after some epochs."""
+    X, y = split.X_train[rows], split.y_train[rows]
+    on = (X, y) if held_out is None else held_out
+    found = {}
+
+    def read(epoch: int, bank: ModelBank, *, last: bool = False) -> None:
+        if epoch in epochs and (last or epoch < bank.config.epochs):
+            variance = None
+            if last and bank.config.kind == "sngp":
+                variance = bank.variance(split.X_test)
+            losses = log_loss(bank.logits(on[0]), on[1])
+            found[epoch] = ScoredBank(bank.logits(split.X_test), losses, variance)
+
+    bank.fit(X, y, valid=held_out, on_epoch=read)
+    read(bank.config.epochs, bank, last=True)
+    return found
 
 
-def check_disjoint(
+def check_rows(
     X_train: Float[np.ndarray, "n d"],
     y_train: Int[np.ndarray, " n"],
     X_test: Float[np.ndarray, "k d"],
     y_test: Int[np.ndarray, " k"],
 ) -> None:
-    """Raise ValueError where the test set looks cut from the training rows.
+    """Refuse rows that cannot be measured on.
 
-    People may share all their features; half of the test rows that are also training
-    rows, label included, and no more than chance explains is no fault.  A test set of
-    which nine rows in ten recur while fewer than half of the training rows recur among
-    themselves is one.
+    Raises
+    ------
+    ValueError
+        Missing or infinite values, labels other than 0 and 1, features that are
+        constant in training, or test rows cut from the training rows.
+
+    Notes
+    -----
+    People may share all their features and their label, so that a test row that is
+    also a training row is no fault.  A test set of which nine rows in ten recur, while
+    fewer than half of the training rows recur among themselves, is one.
     """
+    parts = (("train", X_train, y_train), ("test", X_test, y_test))
+    for name, X, y in parts:
+        if not np.isfinite(X).all():
+            raise ValueError(
+                f"X_{name}: missing or infinite values; fill or drop them first"
+            )
+        if not np.isin(y, (0, 1)).all():
+            raise ValueError(f"y_{name}: expected labels 0 and 1")
+    constant = np.flatnonzero(np.ptp(X_train, axis=0) == 0)
+    if len(constant):
+        raise ValueError(
+            f"X_train: constant features, columns {constant[:5].tolist()}; drop them"
+        )
     train = np.column_stack([X_train, y_train])
     test = np.column_stack([X_test, y_test])
-    both, first = np.unique(np.concatenate([train, test]), axis=0, return_inverse=True)
-    in_train = np.bincount(first[: len(train)], minlength=len(both))
-    recurs = (in_train[first[len(train) :]] > 0).mean()
-    usual = (in_train[first[: len(train)]] > 1).mean()
+    both, where = np.unique(np.concatenate([train, test]), axis=0, return_inverse=True)
+    in_train = np.bincount(where[: len(train)], minlength=len(both))
+    recurs = (in_train[where[len(train) :]] > 0).mean()
+    usual = (in_train[where[: len(train)]] > 1).mean()
     if recurs > 0.9 and usual < 0.5:
         raise ValueError(
             f"X_test: {recurs:.0%} of its rows are training rows too, where "
             f"{usual:.0%} of those recur; expected rows held out"
         )
+
+
+def standardised(split: Split) -> Split:
+    """The split with every column, one-hot ones too, at unit variance, clipped at 10.
+
+    Rare categories then weigh as much as common ones.
+    """
+    mean, spread = split.X_train.mean(axis=0), split.X_train.std(axis=0)
+    train, test = (
+        np.clip((X - mean) / spread, -10, 10) for X in (split.X_train, split.X_test)
+    )
+    return replace(split, X_train=train, X_test=test)

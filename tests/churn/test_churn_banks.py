@@ -11,15 +11,18 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from econlib.churn.banks import BankConfig, ModelBank, mean_field
-from econlib.churn.estimators import EnsembleClassifier, estimator_update
+from econlib.churn.banks import ModelBank, log_loss, mean_field
+from econlib.churn.estimators import EnsembleClassifier, estimator_update, measure
 from econlib.churn.measures import expected_churn
+from econlib.churn.networks import BankConfig
 from econlib.churn.tables import NAMES, Split, encode, load, split
 from econlib.churn.updates import (
-    check_disjoint,
+    ScoredBank,
+    check_rows,
     ensemble_labels,
     rashomon_filter,
-    run_update,
+    standardised,
+    train_updates,
     update_rows,
 )
 
@@ -99,7 +102,7 @@ def test_laplace_variance_is_that_of_a_dense_inverse():
     import torch
 
     data = torch.tensor(X, dtype=torch.float32)
-    Φ = bank._features(data.expand(2, 300, 4)).detach().numpy().astype(float)
+    Φ = bank._features(data).detach().numpy().astype(float)
     p = 1 / (1 + np.exp(-bank.logits(X)))
     for k in range(2):
         H = np.eye(16) + (Φ[k] * (p[k] * (1 - p[k]))[:, None]).T @ Φ[k]
@@ -132,21 +135,81 @@ def test_updates_have_the_sizes_that_they_say():
     a, b = update_rows("redraw", 101, 0.8, rng)
     assert (len(a), len(b)) == (50, 50)
     assert not set(a) & set(b)
+    a, b = update_rows("replace", 120, 0.8, rng)
+    assert (len(a), len(b), len(set(a) & set(b))) == (100, 100, 80)
     a, b = update_rows("seed", 10, 0.8, rng)
     assert set(a) == set(b) == set(range(10))
 
 
+CUT = Split(X[:200], Y[:200], X[200:], Y[200:], np.arange(200, 300), list("abcd"))
+
+
 def test_an_update_measures_what_its_labels_say():
-    cut = Split(X[:200], Y[:200], X[200:], Y[200:], np.arange(200, 300), list("abcd"))
-    found = run_update(cut, SMALL, m=6, eps=0.05, seed=2)
-    a, b = found.labels_a, found.labels_b
-    assert found.n_kept == (len(a), len(b))
-    assert 1 <= min(found.n_kept) <= 6
-    assert abs(found.parts.residual) < 1e-12
-    assert found.parts.total == pytest.approx(found.flips.mean())
-    assert found.parts.total == pytest.approx(expected_churn(a, b).total)
-    assert found.deployed == pytest.approx((a[0] != b[0]).mean())
-    assert found.ambiguity == pytest.approx((a != a[0]).any(axis=0).mean())
+    found = train_updates(CUT, SMALL, rs=(0.5, 0.8), m=4, twice=True, seed=2)
+    assert set(found) == {(0.5, 3), (0.8, 3)}
+    before, after = found[0.8, 3]
+    assert (len(before.logits), len(after.logits)) == (8, 4)
+    assert found[0.5, 3][1] is after  # rows after growth are the same for every size
+    update = measure(before.labels, after.labels, CUT.y_test)
+    a, b = update.labels_a, update.labels_b
+    assert abs(update.parts.residual) < 1e-12
+    assert update.parts.total == pytest.approx(update.flips.mean())
+    assert update.parts.total == pytest.approx(expected_churn(a, b).total)
+    assert update.deployed == pytest.approx((a[0] != b[0]).mean())
+    assert update.ambiguity == pytest.approx((a != a[0]).any(axis=0).mean())
+
+
+def test_a_bank_read_on_the_way_is_one_that_was_trained_that_long():
+    short = train_updates(CUT, small(epochs=2), m=3, seed=4)[0.8, 2][0]
+    long = train_updates(CUT, small(epochs=5), m=3, epochs=[2, 5], seed=4)[0.8, 2][0]
+    assert np.array_equal(short.logits, long.logits)
+    assert np.array_equal(short.losses, long.losses)
+
+
+def test_early_stopping_keeps_each_models_best_epoch():
+    config = small(epochs=8, lr=3e-2)
+    seen = []
+    held = (X[200:], Y[200:])
+
+    def note(epoch, bank):
+        seen.append(log_loss(bank.logits(held[0]), held[1]))
+
+    bank = ModelBank(3, config, seed=0).fit(X[:200], Y[:200], valid=held, on_epoch=note)
+    best = np.array(seen)
+    assert len(set(best.argmin(axis=0))) > 1  # not the same epoch for all
+    assert log_loss(bank.logits(held[0]), held[1]) == pytest.approx(best.min(axis=0))
+
+
+def test_models_with_their_own_rows_see_no_other():
+    rows = np.stack([np.arange(100), np.arange(100, 200)])
+    config = small(epochs=2, batch=100, source="init")
+    both = ModelBank(2, config, seed=1).fit(X, Y, rows=rows).logits(X)
+    spoilt = X.copy()
+    spoilt[100:] += 5
+    other = ModelBank(2, config, seed=1).fit(spoilt, Y, rows=rows).logits(X)
+    assert np.array_equal(both[0], other[0])
+    assert np.abs(both[1] - other[1]).max() > 1e-3
+
+
+def test_halves_share_no_run_and_are_filtered_together():
+    before, _ = train_updates(CUT, SMALL, m=6, twice=True, seed=2)[0.8, 3]
+    some, other = before.halves(0.05)
+    kept = before.within(0.05)
+    assert np.array_equal(np.concatenate([some.losses, other.losses]), kept.losses)
+    assert kept.losses.max() <= before.losses.min() + 0.05
+    some, other = before.halves(0.0)  # the best two of each, whatever eps says
+    assert np.array_equal(np.sort(some.losses), np.sort(before.losses[:6])[:2])
+    assert np.array_equal(np.sort(other.losses), np.sort(before.losses[6:])[:2])
+    with pytest.raises(ValueError, match="3 models"):
+        ScoredBank(before.logits[:3], before.losses[:3]).halves()
+
+
+def test_standardised_columns_have_unit_variance():
+    wide = Split(3 * X[:200], Y[:200], 3 * X[200:], Y[200:], CUT.rows_test, ["a"] * 4)
+    found = standardised(wide)
+    assert found.X_train.std(axis=0) == pytest.approx(1)
+    assert found.X_train.mean(axis=0) == pytest.approx(0, abs=1e-12)
+    assert np.abs(found.X_test).max() <= 10
 
 
 def test_filters_and_ensembles_by_hand():
@@ -175,13 +238,13 @@ def test_splits_share_no_row_and_have_no_constant_column(name):
     found = split(name, 1, cap=1000)
     assert found.X_train.shape == (1000, len(found.features))
     assert np.ptp(found.X_train, axis=0).min() > 0
-    check_disjoint(found.X_train, found.y_train, found.X_test, found.y_test)
+    check_rows(found.X_train, found.y_train, found.X_test, found.y_test)
 
 
 def test_a_test_set_cut_from_the_training_rows_is_detected():
-    check_disjoint(X[:200], Y[:200], X[200:], Y[200:])
+    check_rows(X[:200], Y[:200], X[200:], Y[200:])
     with pytest.raises(ValueError, match="rows are training rows too"):
-        check_disjoint(X, Y, X[:50], Y[:50])
+        check_rows(X, Y, X[:50], Y[:50])
 
 
 def test_any_estimator_can_be_measured():
@@ -210,7 +273,7 @@ ENSEMBLE = EnsembleClassifier(k=2, epochs=30, random_state=0)
     ids=lambda check: check.func.__name__,
 )
 def test_the_ensemble_passes_the_checks_of_scikit_learn(check):
-    check(clone(ENSEMBLE))
+    assert check(clone(ENSEMBLE)) is None  # a check that fails raises
 
 
 @pytest.mark.parametrize(
@@ -226,6 +289,15 @@ def test_the_ensemble_passes_the_checks_of_scikit_learn(check):
         (lambda: ModelBank(2).fit(np.ones((9, 2)), Y[:9]), "constant"),
         (lambda: ModelBank(2).fit(np.full((9, 2), np.nan), Y[:9]), "missing"),
         (lambda: ModelBank(2).fit(X, Y, distil=0.5), "distil = 0.5"),
+        (lambda: ModelBank(2).fit(X, Y, rows=np.full((2, 9), 300)), "rows"),
+        (lambda: ModelBank(2).fit(X, Y, start=ModelBank(2)), "start"),
+        (lambda: BankConfig(lr=-1.0), "lr = -1"),
+        (lambda: check_rows(X[:9], Y[:9] + 1, X, Y), "labels 0 and 1"),
+        (lambda: check_rows(X[:9] * 0, Y[:9], X, Y), "constant features"),
+        (lambda: check_rows(X * np.nan, Y, X, Y), "missing"),
+        (lambda: train_updates(CUT, SMALL, m=1), "m = 1"),
+        (lambda: train_updates(CUT, SMALL, epochs=[4]), "epochs"),
+        (lambda: train_updates(CUT, SMALL, valid=1.0), "valid = 1"),
         (lambda: ModelBank(2).fit(X, Y, anchor=1.0), "anchor = 1"),
         (lambda: update_rows("x", 9, 0.5, RNG), "update = 'x'"),
         (lambda: update_rows("grow", 9, 1.5, RNG), "r = 1.5"),
