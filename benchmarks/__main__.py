@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import cfr, churn, contracts, program, rochetnet, sequential
+from benchmarks import cfr, churn, contracts, diffusion, program, rochetnet, sequential
 from benchmarks.record import report
 
 _ALL = {
@@ -13,6 +13,7 @@ _ALL = {
     "cfr": cfr.measure,
     "contracts": contracts.measure,
     "churn": churn.measure,
+    "diffusion": diffusion.measure,
     "sequential": sequential.measure,
 }
 

@@ -18,11 +18,9 @@ from econlib.churn.instability import overlaps, row_measures
 from econlib.churn.networks import BankConfig
 from econlib.churn.tables import split
 from econlib.churn.updates import standardised, train_updates
-from econlib.records import load as read
-from econlib.records import provenance
-from econlib.records import write as save
+from econlib.records import Shelf, provenance
 
-__all__ = ["PARTS", "load", "record", "run"]
+__all__ = ["PARTS", "SHELF", "load", "run"]
 
 #: Table, kind of network, epochs, models in a set, and cuts of each part.
 PARTS = {
@@ -31,6 +29,10 @@ PARTS = {
 }
 RS = (0.5, 0.8, 0.9, 0.99)
 EPS = 0.01
+
+#: The records, by part.
+SHELF = Shelf("data/recorded/churn/{}.json", PARTS, "split", "part")
+load = SHELF.load
 
 
 def run(
@@ -61,7 +63,7 @@ def run(
     ValueError
         An unknown part.
     """
-    table, kind, epochs, default_m, default_splits = PARTS[_known(part)]
+    table, kind, epochs, default_m, default_splits = PARTS[SHELF.known(part)]
     m = default_m if m is None else m
     n_splits = default_splits if n_splits is None else n_splits
     config = BankConfig(kind=kind, epochs=epochs)
@@ -94,26 +96,5 @@ def run(
     }
 
 
-def record(names: list[str]) -> None:
-    """Run parts, all where none is named, and write their files."""
-    for name in names or list(PARTS):
-        save(_file(name), run(name), row="split")
-
-
-def load(name: str) -> dict:
-    """Recorded run of a part."""
-    return read(_file(name))
-
-
-def _known(name: str) -> str:
-    if name not in PARTS:
-        raise ValueError(f"part = {name!r}: expected one of {', '.join(PARTS)}")
-    return name
-
-
-def _file(name: str) -> str:
-    return f"data/recorded/churn/{_known(name)}.json"
-
-
 if __name__ == "__main__":
-    record(sys.argv[1:])
+    SHELF.record(run, sys.argv[1:])
