@@ -132,7 +132,7 @@ def rehearse_ridge(
     r : float
         Share of the rows that is there before, (0, 1).
     lam : float
-        Penalty of :func:`econlib.churn.stability.ridge_logistic`, above 0.
+        Penalty of :func:`econlib.churn.ridge.ridge_logistic`, above 0.
     n_rehearsals : int
     rng : Generator
 

@@ -54,7 +54,7 @@ def best_plans(env: SensorNetwork) -> Int[np.ndarray, "n_states n_agents"]:
     Raises
     ------
     ValueError
-        More than :data:`MAX_JOINT` joint scans in a state.
+        More than ``MAX_JOINT`` joint scans in a state.
     """
     plans = np.empty((env.n_states, env.n_agents), np.int64)
     for k, state in enumerate(env.states):
