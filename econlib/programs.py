@@ -93,7 +93,7 @@ class Program:
     gap : float
         Relative gap at which a mixed-integer search stops, 0 or more.
     tolerance : float
-        Largest violation of a row or a dual sign, 1e-10 to 1e-3.
+        Largest violation of a row, a dual sign or integrality, 1e-10 to 1e-3.
     time_limit : float
         Seconds for each solve.
 
@@ -146,6 +146,7 @@ class Program:
             "solver": method,
             "mip_rel_gap": gap,
             "time_limit": time_limit,
+            "mip_feasibility_tolerance": max(tolerance, 1e-10),
             "primal_feasibility_tolerance": tolerance,
             "dual_feasibility_tolerance": tolerance,
         }.items():
