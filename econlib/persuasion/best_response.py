@@ -39,7 +39,7 @@ from econlib.persuasion.games import (
     joint_masses,
     utilities,
 )
-from econlib.programs import solve
+from econlib.programs import SolverError, solve
 
 __all__ = ["Cones", "Reply", "gains", "reply_by_cones", "reply_by_integers"]
 
@@ -288,9 +288,12 @@ def reply_by_integers(
     cost[y0:] = np.tile(worth, (k, 1, 1)).ravel()
     rows = table.stacked()
     whole = np.arange(len(low)) < n_z
-    search = solve(
-        cost, *rows, low, high, maximise=True, integer=whole, time_limit=time_limit
-    )
+    options = {"maximise": True, "integer": whole, "time_limit": time_limit}
+    try:
+        search = solve(cost, *rows, low, high, **options)
+    except SolverError:
+        # the present rule is feasible, whatever presolve finds near a boundary
+        search = solve(cost, *rows, low, high, presolve=False, **options)
     # a binary may be off a little, and its mass with it: once more with actions fixed
     low[whole] = high[whole] = np.round(search.x[whole])
     solved = solve(cost, *rows, low, high, maximise=True)
