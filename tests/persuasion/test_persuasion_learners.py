@@ -132,7 +132,7 @@ def test_between_jumps_dnl_is_curved_and_delu_is_not(smooth):
     def bend(net: torch.nn.Module) -> float:
         y = net.double()(x)
         assert (y.diff(dim=0).abs() < 1e-2).all()  # all three on one piece
-        return float((y[0] - 2 * y[1] + y[2]).abs().max())
+        return float((y[0] - 2 * y[1] + y[2]).detach().abs().max())
 
     assert bend(DeLU(1, 1, 16, 8)) < 1e-14
     assert bend(DNL(1, 1, 16, 4, smooth)) > 1e-13
@@ -179,8 +179,8 @@ def test_profiles_near_the_corners_are_a_share():
             "sparse = 1.5",
         ),
         (
-            lambda g: fit_surrogate(Flat(ReLUNet(18, 2, 4)), g, profiles(g, 9), rise=0),
-            "rise, beta = 0",
+            lambda g: fit_surrogate(Flat(ReLUNet(18, 2, 4)), g, profiles(g, 9), rise=0.0),
+            "rise, beta = 0.0",
         ),
     ],
 )
