@@ -144,21 +144,27 @@ def reply_by_cones(
     m, n = game.n_states, game.n_actions
     # rows[t, a, b]: how much better a is than b after t, by the mass of each state
     rows = q[:, None, None] * (game.receiver.T[:, None] - game.receiver.T[None])
-    found: list[tuple[int, ...]] = [()]
+    # each tuple with masses that show its cone is not empty
+    found: list[tuple[tuple[int, ...], np.ndarray]] = [((), np.full(m, 1 / m))]
     for t in range(len(q)):
-        found = [
-            (*prefix, a)
-            for prefix in found
-            for a in range(n)
-            if _holds_mass(rows, (*prefix, a), m)
-        ]
+        alone = [a for a in range(n) if _witness(rows[t, a]) is not None]
+        grown = []
+        for prefix, x in found:
+            obey = rows[np.arange(t), list(prefix)].reshape(-1, m)
+            for a in alone:
+                seen = x if (rows[t, a] @ x >= 0).all() else None
+                if seen is None:
+                    seen = _witness(np.concatenate([obey, rows[t, a]]))
+                if seen is not None:
+                    grown.append(((*prefix, a), seen))
+        found = grown
         if len(found) > max_cones:
             raise ValueError(
                 f"{len(found)} cones after {t + 1} of {len(q)} joint signals of the "
                 f"others: expected at most max_cones = {max_cones}; fewer states, "
                 "actions or signals, or reply_by_integers"
             )
-    actions = np.array(found, dtype=int).reshape(len(found), len(q))
+    actions = np.array([a for a, _ in found], dtype=int).reshape(len(found), len(q))
     worth = np.stack([(q * game.senders[sender][:, a].T).sum(axis=0) for a in actions])
     blocks = sp.block_diag(
         [rows[np.arange(len(q)), a].reshape(-1, m) for a in actions], format="csr"
@@ -174,18 +180,19 @@ def reply_by_cones(
     return Cones(solved.objective, actions, solved.x.reshape(len(actions), m))
 
 
-def _holds_mass(rows: np.ndarray, actions: tuple[int, ...], m: int) -> bool:
-    """Whether the cone of some actions has more than 0 in it."""
-    obey = rows[np.arange(len(actions)), list(actions)].reshape(-1, m)
-    total = np.ones((1, m))
-    # how far below 0 the worst row must be, for masses that add up to 1
+def _witness(obey: np.ndarray) -> np.ndarray | None:
+    """Masses that add up to 1 and obey some rows; None where there are none."""
+    m = obey.shape[1]
+    # how far below 0 the worst row must be
     found = solve(
         np.append(np.zeros(m), 1.0),
-        np.block([[obey, np.ones((len(obey), 1))], [total, np.zeros((1, 1))]]),
+        np.block(
+            [[obey, np.ones((len(obey), 1))], [np.ones((1, m)), np.zeros((1, 1))]]
+        ),
         np.append(np.zeros(len(obey)), 1.0),
         np.append(np.full(len(obey), np.inf), 1.0),
     )
-    return found.objective < 1e-11
+    return found.x[:m] if found.objective < 1e-11 else None
 
 
 def reply_by_integers(
