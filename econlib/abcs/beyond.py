@@ -229,6 +229,8 @@ def ended(
 
 _RECORDS = {"dice": dice, "detectors": detectors}
 #: The records ``dice`` and ``detectors``.
+#:
+#: :meta hide-value:
 SHELF = Shelf("data/recorded/abcs/beyond_{}.json", _RECORDS, "method")
 load = SHELF.load
 

@@ -62,6 +62,8 @@ SETTINGS = {
 }
 
 #: The records, by name.
+#:
+#: :meta hide-value:
 SHELF = Shelf("data/recorded/abcs/{}.json", SETTINGS, "method")
 load = SHELF.load
 

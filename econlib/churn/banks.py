@@ -86,8 +86,8 @@ class ModelBank:
         teacher : ndarray, shape (m, n), optional
             Probabilities of the deployed models, one for each model here.
         distil : float
-            Weight :math:`\lambda` of the teacher: the loss is
-            :math:`(1-\lambda)\,\mathrm{BCE}(f,y)+\lambda\,\mathrm{BCE}(f,p)`, [0, 1].
+            Weight :math:`\lambda` of the teacher, [0, 1]: cross-entropy against the
+            labels counts :math:`1-\lambda`, against the teacher :math:`\lambda`.
         start : ModelBank, optional
             Models whose weights are the first ones.
         anchor : float

@@ -31,6 +31,8 @@ RS = (0.5, 0.8, 0.9, 0.99)
 EPS = 0.01
 
 #: The records, by part.
+#:
+#: :meta hide-value:
 SHELF = Shelf("data/recorded/churn/{}.json", PARTS, "split", "part")
 load = SHELF.load
 

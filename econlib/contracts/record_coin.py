@@ -39,6 +39,8 @@ LARGE = {"lr": (0.5, 0.005), "eps": (1.0, 0.05)}
 LARGE_FRESH = {"lr": (0.5, 0.005), "eps": (0.4, 0.0)}
 
 #: The records, by part.
+#:
+#: :meta hide-value:
 SHELF = Shelf("data/recorded/contracts/coin_{}.json", PARTS, "seed", "part")
 load = SHELF.load
 

@@ -41,6 +41,8 @@ PARTS = {
 _CURVES = ("strict", "implemented", "tolerant", "agent", "follow", "accuracy")
 
 #: The records, by part.
+#:
+#: :meta hide-value:
 SHELF = Shelf("data/recorded/contracts/trees_{}.json", PARTS, "instance", "part")
 load = SHELF.load
 

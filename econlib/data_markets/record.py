@@ -35,6 +35,8 @@ PARTS = {
 }
 
 #: The records, by part.
+#:
+#: :meta hide-value:
 SHELF = Shelf("data/recorded/data_markets/{}.json", PARTS, "seed", "part")
 load = SHELF.load
 

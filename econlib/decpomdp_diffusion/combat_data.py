@@ -18,6 +18,8 @@ __all__ = ["CHECKSUM", "N_EPISODES", "SEED", "generate", "load", "main"]
 #: Episodes on file, and the seed that makes them.
 N_EPISODES, SEED = 3000, 20260
 #: SHA-256 of the numbers on file.
+#:
+#: :meta hide-value:
 CHECKSUM = "024c34c5c4626db53630b3e22762eb49d608968a96e97f3768cdfe21ec930af4"
 
 _FILE = Path(__file__).resolve().parents[2] / "data/decpomdp_diffusion/combat.npz"

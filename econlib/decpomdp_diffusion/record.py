@@ -25,6 +25,8 @@ from econlib.decpomdp_diffusion.sensors import sensor_network
 __all__ = ["FILE", "SETTINGS", "main", "reconstruction"]
 
 #: Where the record is kept.
+#:
+#: :meta hide-value:
 FILE = "data/recorded/decpomdp_diffusion/reconstruction.json"
 #: Sizes and training of the run.
 SETTINGS = {

@@ -218,6 +218,8 @@ TOPICS: dict[str, tuple[Callable[..., Iterator[dict]], dict]] = {
 }
 
 #: The records, by topic.
+#:
+#: :meta hide-value:
 SHELF = Shelf("data/recorded/sequential_auctions/{}.json", TOPICS, "cell", "topic")
 load = SHELF.load
 

@@ -35,6 +35,8 @@ SEVEN = (
 PARTS = {"q": (50_000, tuple(range(10))), "ppo": (400, (0,))}
 
 #: The records, by part.
+#:
+#: :meta hide-value:
 SHELF = Shelf("data/recorded/social_design/learned_{}.json", PARTS, "seed", "part")
 load = SHELF.load
 
