@@ -9,7 +9,6 @@ is counted on both sides.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -19,7 +18,7 @@ from open_spiel.python.algorithms import cfr as peer_cfr
 from open_spiel.python.algorithms import exploitability as peer_exploitability
 from open_spiel.python.algorithms import external_sampling_mccfr as peer_mccfr
 
-from benchmarks.record import Timing
+from benchmarks.record import Timing, alternate
 from econlib.abcs.cfr import run_cfr
 from econlib.abcs.learners import solve
 from econlib.abcs.sequence_form import exploitability, sequence_form
@@ -30,18 +29,6 @@ __all__ = ["measure"]
 
 #: Iterations of full-width CFR and of sampling that both sides do.
 ITERATIONS = {"kuhn_poker": (2000, 20_000), "leduc_poker": (20, 2000)}
-
-
-def _timed(n_runs: int, sides: dict[str, Callable[[], object]]) -> dict:
-    """Seconds of each side, taken in turn; the first round is not counted."""
-    seconds: dict[str, list[float]] = {name: [] for name in sides}
-    for k in range(n_runs + 1):
-        for name, side in sides.items():
-            start = time.perf_counter()
-            side()
-            if k:
-                seconds[name].append(time.perf_counter() - start)
-    return seconds
 
 
 def _repeat(step: Callable[[], object], n: int) -> None:
@@ -138,7 +125,8 @@ def _one(name: str, n_full: int, n_sampled: int, n_runs: int) -> list[Timing]:
         "C++": pyspiel.exploitability(peer, plain),
     }
     for task, ours_is, sides in rows:
-        seconds = _timed(n_runs, {k: f for k, (f, _) in sides.items()})
+        run = {k: f for k, (f, _) in sides.items()}
+        seconds = alternate(run, n_runs, warm_up=True)
         each = {k: [s / sides[k][1] for s in v] for k, v in seconds.items()}
         for other in sides:
             if other == "ours":

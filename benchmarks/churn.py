@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import time
 import warnings
-from collections.abc import Callable
 
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
-from benchmarks.record import Timing
+from benchmarks.record import Timing, alternate
 from econlib.churn.banks import BankConfig, ModelBank
 from econlib.churn.cells import compas_binary, compas_cells
 from econlib.churn.linear_cells import LinearCells
@@ -21,19 +19,6 @@ from econlib.churn.rashomon import good_models
 from econlib.churn.small_trees import free_trees, good_trees
 
 __all__ = ["measure"]
-
-
-def _alternate(
-    sides: dict[str, Callable[[], object]], n_runs: int
-) -> dict[str, list[float]]:
-    """Seconds of each side, in turn; both have run before, to compare results."""
-    seconds: dict[str, list[float]] = {name: [] for name in sides}
-    for _ in range(n_runs):
-        for name, side in sides.items():
-            start = time.perf_counter()
-            side()
-            seconds[name].append(time.perf_counter() - start)
-    return seconds
 
 
 def _lines(n_runs: int, n: int, slack: int) -> Timing:
@@ -57,7 +42,7 @@ def _lines(n_runs: int, n: int, slack: int) -> Timing:
         task=f"ambiguity and discrepancy of good lines of {n} points, {slack} errors",
         ours_is="econlib.churn.plane.affine_labelings, the list of all lines",
         peer_is="mixed-integer programs, HiGHS: one a point, and one",
-        **_alternate({"ours": ours, "peer": peer}, n_runs),
+        **alternate({"ours": ours, "peer": peer}, n_runs),
         quality={"largest difference": off},
     )
 
@@ -80,7 +65,7 @@ def _tables(n_runs: int, n_cells: int) -> Timing:
         task=f"good lookup tables of {n_cells} cells of COMPAS, slack 0.02",
         ours_is="econlib.churn.lookup.LookupTables, subset sums and knapsacks",
         peer_is=f"the list of all {2**n_cells} tables",
-        **_alternate({"ours": ours, "peer": peer}, n_runs),
+        **alternate({"ours": ours, "peer": peer}, n_runs),
         quality={
             "same size": a.size == b.size,
             "difference of ambiguity": abs(a.ambiguity - b.ambiguity),
@@ -102,7 +87,7 @@ def _trees(n_runs: int) -> Timing:
         task="good trees of depth two on eight questions about COMPAS, slack 0.01",
         ours_is="econlib.churn.small_trees.good_trees, sides paired within the slack",
         peer_is="the list of all trees of depth two, then the good ones",
-        **_alternate({"ours": ours, "peer": peer}, n_runs),
+        **alternate({"ours": ours, "peer": peer}, n_runs),
         quality={"same set": np.array_equal(ours().labels, peer().labels)},
     )
 
@@ -183,7 +168,7 @@ def _banks(n_runs: int, m: int) -> list[Timing]:
                 task=f"{m} networks of 64-64 units, 4000 rows, 20 features, 5 passes",
                 ours_is="econlib.churn.banks.ModelBank, all in lockstep",
                 peer_is=name,
-                **_alternate({"ours": ours, "peer": peer}, n_runs),
+                **alternate({"ours": ours, "peer": peer}, n_runs),
                 quality={
                     "our mean test error": float((a != test_y).mean()),
                     "the peer's": float((b != test_y).mean()),

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 import cvxpy as cp
 import numpy as np
 import quantecon as qe
 
-from benchmarks.record import Timing
+from benchmarks.record import Timing, alternate
 from econlib.contracts.equilibrium import solve_mdp
 from econlib.contracts.examples import random_mdp
 from econlib.contracts.minimal import min_contract, min_contract_lp
@@ -49,19 +46,6 @@ def _with_parameters(qbar: np.ndarray, F: np.ndarray, a_p: np.ndarray) -> np.nda
     return pay
 
 
-def _alternate(
-    sides: dict[str, Callable[[], object]], n_runs: int
-) -> dict[str, list[float]]:
-    """Seconds of each side, in turn; both have run before, to compare results."""
-    seconds: dict[str, list[float]] = {name: [] for name in sides}
-    for _ in range(n_runs):
-        for name, side in sides.items():
-            start = time.perf_counter()
-            side()
-            seconds[name].append(time.perf_counter() - start)
-    return seconds
-
-
 def _programs(n_runs: int, n: int, n_actions: int, *names: str) -> list[Timing]:
     data = _problems(n, n_actions, n_actions)
     ours = min_contract(*data)
@@ -84,7 +68,7 @@ def _programs(n_runs: int, n: int, n_actions: int, *names: str) -> list[Timing]:
                 np.abs(ours.pay - theirs)[both].max()
             ),
         }
-        seconds = _alternate(
+        seconds = alternate(
             {"ours": lambda: min_contract(*data), "peer": lambda p=peer: p(*data)},
             n_runs,
         )
@@ -107,7 +91,7 @@ def _process(n_runs: int, n_states: int, n_actions: int) -> Timing:
     peer = qe.markov.DiscreteDP(reward, P, 0.95)
     V, _ = solve_mdp(mdp, reward)
     theirs = peer.solve("policy_iteration")
-    seconds = _alternate(
+    seconds = alternate(
         {
             "ours": lambda: solve_mdp(mdp, reward),
             "peer": lambda: peer.solve("policy_iteration"),

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.record import Timing
+from benchmarks.record import Timing, alternate
 from econlib.decpomdp_diffusion.denoisers import ExactDenoiser
 from econlib.decpomdp_diffusion.learning import agent_conditions, sample, train_denoiser
 from econlib.decpomdp_diffusion.networks import ConditionalDenoiser
 from econlib.decpomdp_diffusion.sensors import sensor_network
 
 __all__ = ["measure"]
-
-
-def _alternate(ours: Callable, peer: Callable, n_runs: int) -> tuple[list, list]:
-    """Seconds of both sides, in turn; both have run before."""
-    seconds: tuple[list, list] = ([], [])
-    for _ in range(n_runs):
-        for kept, side in zip(seconds, (ours, peer), strict=True):
-            start = time.perf_counter()
-            side()
-            kept.append(time.perf_counter() - start)
-    return seconds
 
 
 def _denoise_by_point(f: ExactDenoiser, x: np.ndarray, sigma: float) -> np.ndarray:
@@ -65,27 +52,29 @@ def _exact(n_runs: int) -> list[Timing]:
     f = ExactDenoiser(env.states, local)
     x = np.random.default_rng(1).standard_normal((200, 20, env.states.shape[1]))
     gap = np.abs(f(x, 0.7) - _denoise_by_point(f, x, 0.7)).max()
-    ours, peer = _alternate(
-        lambda: f(x, 0.7), lambda: _denoise_by_point(f, x, 0.7), n_runs
-    )
+    sides = {
+        "ours": lambda: f(x, 0.7),
+        "peer": lambda: _denoise_by_point(f, x, 0.7),
+    }
+    seconds = alternate(sides, n_runs)
     first = Timing(
         "exact denoiser, 3x3 sensors with two targets, 4000 points, 120 states",
         "products of arrays over all points",
         "the same sums, a point at a time, numpy",
-        ours,
-        peer,
+        *seconds.values(),
         {"largest difference": float(gap)},
     )
     gap = np.abs(env.posterior(obs) - _filter_one_by_one(env, obs)).max()
-    ours, peer = _alternate(
-        lambda: env.posterior(obs), lambda: _filter_one_by_one(env, obs), n_runs
-    )
+    sides = {
+        "ours": lambda: env.posterior(obs),
+        "peer": lambda: _filter_one_by_one(env, obs),
+    }
+    seconds = alternate(sides, n_runs)
     second = Timing(
         "joint posteriors of 200 histories of three steps, 240 hidden states",
         "all histories at once, sparse factors",
         "a history at a time, dense kernel, numpy",
-        ours,
-        peer,
+        *seconds.values(),
         {"largest difference": float(gap)},
     )
     return [first, second]
@@ -142,12 +131,12 @@ def _stack(n_runs: int, n_seeds: int = 5, n_steps: int = 60) -> Timing:
 
     mean, theirs = ours(), float(np.mean(_one_by_one(*as_tensors, n_seeds, n_steps)))
     peer = partial(_one_by_one, *as_tensors, n_seeds, n_steps)
-    seconds = _alternate(ours, peer, n_runs)
+    seconds = alternate({"ours": ours, "peer": peer}, n_runs)
     return Timing(
         f"conditional denoisers of {n_seeds} seeds, {n_steps} steps, batch 256 a seed",
         "one stack of weights, batched products",
         "a seed at a time, torch.nn layers",
-        *seconds,
+        *seconds.values(),
         {"mean loss of all steps, ours": mean, "last loss, peer": theirs},
     )
 

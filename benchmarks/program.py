@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 import cvxpy as cp
 import numpy as np
 from scipy.spatial import cKDTree
 
-from benchmarks.record import Timing
+from benchmarks.record import Timing, alternate
 from econlib.market_makers.measures import Measure, finite_elements
 from econlib.market_makers.primal import solve_primal
 from econlib.valuations import make
@@ -35,19 +33,13 @@ def measure(n_runs: int = 5, n: int = 32) -> list[Timing]:
         "ours": lambda: solve_primal(masses, 0.5).value,
         "peer": lambda: _cvxpy(masses),
     }
-    seconds: dict[str, list[float]] = {"ours": [], "peer": []}
     values = {name: side() for name, side in sides.items()}
-    for _ in range(n_runs):
-        for name, side in sides.items():
-            start = time.perf_counter()
-            side()
-            seconds[name].append(time.perf_counter() - start)
     return [
         Timing(
             task=f"finite-element program of the market maker, n = {n}",
             ours_is="econlib.market_makers.primal.solve_primal, all pairs checked",
             peer_is="cvxpy with HiGHS, rows of the nearest points, not checked",
-            **seconds,
+            **alternate(sides, n_runs),
             quality=values,
         )
     ]

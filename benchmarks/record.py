@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from econlib.records import provenance, write
 
-__all__ = ["Timing", "report"]
+__all__ = ["Timing", "alternate", "report"]
 
 _PACKAGES = (
     "torch",
@@ -44,6 +46,31 @@ class Timing:
     ours: list[float]
     peer: list[float]
     quality: dict
+
+
+def alternate(
+    sides: dict[str, Callable[[], object]], n_runs: int, *, warm_up: bool = False
+) -> dict[str, list[float]]:
+    """Seconds of each side, taken in turn.
+
+    Parameters
+    ----------
+    sides : dict
+        What runs, by name; as ``ours`` and ``peer`` it fills a :class:`Timing`.
+    n_runs : int
+        Rounds, 1 or more.
+    warm_up : bool
+        Whether a round that is not counted comes first; not needed where both sides
+        have run before, to compare their results.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    for k in range(-int(warm_up), n_runs):
+        for name, side in sides.items():
+            start = time.perf_counter()
+            side()
+            if k >= 0:
+                seconds[name].append(time.perf_counter() - start)
+    return seconds
 
 
 def report(name: str, timings: list[Timing]) -> None:
