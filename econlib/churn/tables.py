@@ -152,14 +152,14 @@ def split(
     test, rest = order[:n_test], order[n_test:][:cap]
     X, y = table.drop(columns="label"), table["label"].to_numpy(dtype=np.int64)
     X = X.loc[:, X.iloc[rest].nunique() > 1]
-    train = encode(X.iloc[rest])
-    rare = ((train != 0).sum() < least_count).to_numpy()
-    other = encode(X.iloc[test], X.iloc[rest])
+    encoded = encode(X.iloc[np.append(rest, test)], X.iloc[rest])
+    train, other = encoded.to_numpy()[: len(rest)], encoded.to_numpy()[len(rest) :]
+    common = (train != 0).sum(axis=0) >= least_count
     return Split(
-        X_train=train.loc[:, ~rare].to_numpy(),
+        X_train=train[:, common],
         y_train=y[rest],
-        X_test=other.loc[:, ~rare].to_numpy(),
+        X_test=other[:, common],
         y_test=y[test],
         rows_test=test,
-        features=train.columns[~rare].tolist(),
+        features=encoded.columns[common].tolist(),
     )

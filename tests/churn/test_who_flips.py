@@ -219,6 +219,30 @@ def test_groups_that_differ_by_score_alone_do_not_differ_beyond_it():
     assert (found["churn"] <= found["high"]).all()
 
 
+def test_nulls_are_those_of_many_shuffles():
+    rng = np.random.default_rng(6)
+    flips, member = (
+        rng.random(90) ** 3,
+        rng.choice(["a", "b", "c"], 90, p=[0.6, 0.3, 0.1]),
+    )
+    strata = rng.integers(0, 4, 90)
+    strata[0] = 9  # a layer of one person, who always keeps the group
+    found = groups.group_rates(flips, member, strata, rng)
+    for null, layers in (("any", np.zeros(90, int)), ("beyond", strata)):
+        drawn = []
+        for _ in range(8000):
+            moved = member.copy()
+            for layer in np.unique(layers):
+                own = layers == layer
+                moved[own] = rng.permutation(member[own])
+            drawn.append([flips[moved == g].mean() for g in found.index])
+        mean, spread = np.mean(drawn, axis=0), np.std(drawn, axis=0)
+        expected = found[f"{null}, mean"].to_numpy()
+        assert np.abs(mean - expected).max() < 5 * spread.max() / np.sqrt(8000)
+        z = (found["churn"].to_numpy() - expected) / spread
+        assert found[f"{null}, z"].to_numpy() == pytest.approx(z, rel=0.05)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_person_has_a_group(name):
     rows = np.arange(0, len(load(name)), 7)
