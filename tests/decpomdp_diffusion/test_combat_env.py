@@ -15,7 +15,9 @@ from econlib.decpomdp_diffusion.combat_env import CombatEnv
     [(None, "sight"), (None, "partition"), (Battle(2, 5, 16.0, 0.0, 9), "sight")],
 )
 def test_the_parallel_interface(rules, variant):
-    parallel_api_test(CombatEnv(rules, variant), num_cycles=60)
+    env = CombatEnv(rules, variant)
+    parallel_api_test(env, num_cycles=60)
+    assert env.state().shape == (env.rules.d,)
     parallel_seed_test(lambda: CombatEnv(rules, variant), num_cycles=20)
 
 
