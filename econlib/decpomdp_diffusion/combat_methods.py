@@ -137,15 +137,15 @@ def reconstruct(
     seed : int
         Of weights, draws and starts.
     n_starts : int
-        Starts, or draws, a moment.
+        Starts, in opposite pairs, or draws, a moment.
     """
     d, n_test = held.truth.shape[1], len(held.truth)
     conditions, asked = agent_conditions(held.rows), agent_conditions(held.asked)
     whole, one = team_conditions(held.rows), team_conditions(held.asked)[0]
     fit = {"batch": 128, "seed": seed}
-    start = np.random.default_rng(seed + 1).standard_normal((n_seeds, n_test, 1, d))
-    start = 2.0 * np.repeat(start, n_starts, axis=2)
-    start[:, :, 1:] *= -1.0
+    shape = (n_seeds, n_test, -(-n_starts // 2), d)
+    half = 2.0 * np.random.default_rng(seed + 1).standard_normal(shape)
+    start = np.concatenate([half, -half], axis=2)[:, :, :n_starts]
     levels = schedule(2.0, last_noise, 14, 6)
 
     net = ConditionalDenoiser(n_seeds, d, conditions.shape[2], width=width, seed=seed)
