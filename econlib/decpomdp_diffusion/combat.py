@@ -24,12 +24,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-__all__ = ["PER_UNIT", "Battle", "Battles", "fight", "observe", "seen"]
+__all__ = ["PER_UNIT", "Battle", "Battles", "advance", "fight", "observe", "seen"]
 
 #: Numbers a unit in a state.
 PER_UNIT = 4
 _SIGHT, _REACH = np.array([11.0, 8.0]), np.array([6.0, 2.0])
 _HURT, _STRIDE = np.array([0.12, 0.25]), np.array([1.5, 2.5])
+_COMPASS = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
 
 
 @dataclass(frozen=True)
@@ -127,40 +128,70 @@ def fight(rules: Battle, n_episodes: int, rng: np.random.Generator) -> Battles:
     """
     if n_episodes < 1:
         raise ValueError(f"n_episodes = {n_episodes}: expected an integer, 1 or more")
-    B, n, m = n_episodes, rules.n_units, rules.n_allies
-    ally = np.arange(n) < m
+    B, n = n_episodes, rules.n_units
     kind = rng.integers(0, 2, (B, n))
     place = rng.random((B, n, 2)) * rules.side * np.array([0.4, 1.0])
-    place[:, ~ally, 0] = rules.side - place[:, ~ally, 0]
+    place[:, rules.n_allies :, 0] = rules.side - place[:, rules.n_allies :, 0]
     health = np.ones((B, n))
     kept_health = np.empty((B, rules.n_steps, n))
     kept_place = np.empty((B, rules.n_steps, n, 2))
-    foe = ally[:, None] != ally[None]
-    home = np.where(ally, 1.0, -1.0)[None, :, None] * np.array([1.0, 0.0])
     for t in range(rules.n_steps):
         kept_health[:, t], kept_place[:, t] = health, place
-        alive = health > 0
-        step = place[:, None] - place[:, :, None]
-        away = np.sqrt((step**2).sum(axis=-1))
-        away = np.where(foe & alive[:, None] & alive[:, :, None], away, np.inf)
-        target = away.argmin(axis=2)
-        near = np.take_along_axis(away, target[..., None], axis=2)[..., 0]
-        towards = np.take_along_axis(step, target[..., None, None], axis=2)[:, :, 0]
-        unit = towards / np.where(np.isfinite(near) & (near > 0), near, 1.0)[..., None]
-        unit = np.where((near <= _SIGHT[kind])[..., None], unit, home)
-        angle = 2 * np.pi * rng.random((B, n))
-        stray = rng.random((B, n)) < rules.noise
-        wander = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
-        strikes = alive & ~stray & (near <= _REACH[kind])
-        hits = strikes & (rng.random((B, n)) < 0.8)
-        harm = np.zeros((B, n))
-        np.add.at(harm, (np.nonzero(hits)[0], target[hits]), _HURT[kind][hits])
-        move = np.where(stray[..., None], wander, unit) * _STRIDE[kind][..., None]
-        move *= (alive & ~strikes)[..., None]
-        place = np.clip(place + move, 0.0, rules.side)
-        health = np.maximum(health - harm, 0.0)
-        health[health < 1e-9] = 0.0
+        health, place = advance(rules, health, place, kind, rng)
     return Battles(kept_health, kept_place, kind)
+
+
+def advance(
+    rules: Battle,
+    health: Float[np.ndarray, "n n_units"],
+    place: Float[np.ndarray, "n n_units 2"],
+    kind: Int[np.ndarray, "n n_units"],
+    rng: np.random.Generator,
+    orders: Int[np.ndarray, "n n_allies"] | None = None,
+) -> tuple[Float[np.ndarray, "n n_units"], Float[np.ndarray, "n n_units 2"]]:
+    """Health and places after one step of several battles.
+
+    Parameters
+    ----------
+    rules : Battle
+        Sizes and noise.
+    health, place, kind : ndarray
+        Of the units now.
+    rng : Generator
+        Source of random moves and misses.
+    orders : ndarray of int, shape (n, n_allies), optional
+        What allies do in place of the policy: 0 stays, 1 to 4 walks east, north, west
+        or south, ``5 + j`` strikes enemy ``j``, or stays if it is out of reach.
+    """
+    B, n, m = len(health), rules.n_units, rules.n_allies
+    ally, alive = np.arange(n) < m, health > 0
+    foe = ally[:, None] != ally[None]
+    home = np.where(ally, 1.0, -1.0)[None, :, None] * np.array([1.0, 0.0])
+    step = place[:, None] - place[:, :, None]
+    away = np.sqrt((step**2).sum(axis=-1))
+    away = np.where(foe & alive[:, None] & alive[:, :, None], away, np.inf)
+    target = away.argmin(axis=2)
+    near = np.take_along_axis(away, target[..., None], axis=2)[..., 0]
+    towards = np.take_along_axis(step, target[..., None, None], axis=2)[:, :, 0]
+    unit = towards / np.where(np.isfinite(near) & (near > 0), near, 1.0)[..., None]
+    unit = np.where((near <= _SIGHT[kind])[..., None], unit, home)
+    angle = 2 * np.pi * rng.random((B, n))
+    stray = rng.random((B, n)) < rules.noise
+    wander = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    move = np.where(stray[..., None], wander, unit) * _STRIDE[kind][..., None]
+    strikes = alive & ~stray & (near <= _REACH[kind])
+    if orders is not None:
+        target[:, :m] = m + np.maximum(orders - 5, 0)
+        near = np.take_along_axis(away, target[..., None], axis=2)[..., 0]
+        strikes[:, :m] = (orders >= 5) & (near <= _REACH[kind])[:, :m]
+        move[:, :m] = _COMPASS[np.minimum(orders, 5) % 5] * _STRIDE[kind[:, :m], None]
+    hits = strikes & (rng.random((B, n)) < 0.8)
+    harm = np.zeros((B, n))
+    np.add.at(harm, (np.nonzero(hits)[0], target[hits]), _HURT[kind][hits])
+    place = np.clip(place + move * (alive & ~strikes)[..., None], 0.0, rules.side)
+    health = np.maximum(health - harm, 0.0)
+    health[health < 1e-9] = 0.0
+    return health, place
 
 
 def seen(

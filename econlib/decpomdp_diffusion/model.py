@@ -1,11 +1,8 @@
 r"""What each of several agents can know of the state: exact posteriors.
 
 A Dec-POMDP under a fixed behaviour policy is a hidden Markov chain with several
-observers.  The hidden state :math:`h_t` starts from :math:`b_0` and moves by
-:math:`P=P_1P_2\cdots P_m`, a product of sparse factors; agent :math:`i` sees
-:math:`o^i_t\sim O_i(\cdot\mid h_t)`, independently of the others given :math:`h_t`.
-The state that is to be recovered is a vector :math:`s(h_t)\in\mathbb R^d`, which may
-forget a part of :math:`h_t`.  With :math:`\tau_i=(o^i_0,\dots,o^i_t)`, the filter
+observers (:class:`~econlib.decpomdp_diffusion.chain.ObservedChain`).  With
+:math:`\tau_i=(o^i_0,\dots,o^i_t)`, the filter
 
 .. math::
 
@@ -20,14 +17,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
-import scipy.sparse as sp
 from jaxtyping import Bool, Float, Int
 
+from econlib.decpomdp_diffusion.chain import ObservedChain, whole
+
 __all__ = [
-    "MAX_HIDDEN",
     "MAX_HISTORIES",
     "DecPOMDP",
     "Histories",
@@ -35,12 +31,8 @@ __all__ = [
     "product_of_experts",
 ]
 
-#: Largest number of hidden states: one row of the filter then stays below 1 MB.
-MAX_HIDDEN = 50_000
 #: Largest number of entries (histories times hidden states) that are enumerated.
 MAX_HISTORIES = 20_000_000
-
-_TOL = 1e-9
 
 
 @dataclass(frozen=True)
@@ -60,27 +52,8 @@ class Histories:
 
 
 @dataclass(frozen=True)
-class DecPOMDP:
-    r"""A hidden Markov chain with several observers.
-
-    Attributes
-    ----------
-    states : ndarray, shape (n_states, d)
-        Vectors of the states.
-    lump : ndarray of int, shape (n_hidden,)
-        State of each hidden state.
-    b0 : ndarray, shape (n_hidden,)
-        First law; sums to 1.
-    P : tuple of csr_matrix, each of shape (n_hidden, n_hidden)
-        Factors of the law of motion, applied from the left; rows sum to 1.  Empty
-        where nothing moves.
-    O : tuple of ndarray, each of shape (n_hidden, n_symbols)
-        Law of each agent's observation; rows sum to 1.
-
-    Raises
-    ------
-    ValueError
-        All that is wrong, in one message.
+class DecPOMDP(ObservedChain):
+    """A watched chain whose posteriors are exact, by enumeration.
 
     Examples
     --------
@@ -88,108 +61,6 @@ class DecPOMDP:
     >>> hypercube(3).posterior(np.array([[[1, 0, 1]]])).argmax()
     np.int64(5)
     """
-
-    states: Float[np.ndarray, "n_states d"]
-    lump: Int[np.ndarray, " n_hidden"]
-    b0: Float[np.ndarray, " n_hidden"]
-    P: tuple[sp.csr_matrix, ...]
-    O: tuple[np.ndarray, ...]  # noqa: E741
-
-    def __post_init__(self) -> None:
-        n, faults = len(self.b0), []
-        if not 1 <= n <= MAX_HIDDEN:
-            raise ValueError(f"n_hidden = {n}: expected 1 to {MAX_HIDDEN}")
-        if self.lump.shape != (n,) or not (
-            0 <= self.lump.min() and self.lump.max() < len(self.states)
-        ):
-            faults.append(f"lump: expected {n} states, 0 to {len(self.states) - 1}")
-        faults += _law("b0", self.b0[None])
-        for k, factor in enumerate(self.P):
-            if factor.shape != (n, n):
-                faults.append(f"P[{k}]: shape {factor.shape}, expected {(n, n)}")
-            elif (factor.data < 0).any() or (
-                np.abs(np.asarray(factor.sum(axis=1)) - 1) > _TOL
-            ).any():
-                faults.append(f"P[{k}]: expected rows of probabilities that sum to 1")
-        if not self.O:
-            faults.append("O: expected at least one agent")
-        for i, law in enumerate(self.O):
-            if law.ndim != 2 or len(law) != n:
-                faults.append(f"O[{i}]: shape {law.shape}, expected {n} rows")
-            else:
-                faults += _law(f"O[{i}]", law)
-        if faults:
-            raise ValueError("; ".join(faults))
-
-    @property
-    def n_agents(self) -> int:
-        """Number of agents."""
-        return len(self.O)
-
-    @property
-    def n_states(self) -> int:
-        """Number of states."""
-        return len(self.states)
-
-    @cached_property
-    def deterministic(self) -> bool:
-        """Whether every observation is a function of the hidden state."""
-        return all(((law == 0) | (law == 1)).all() for law in self.O)
-
-    def push(
-        self, b: Float[np.ndarray, "n n_hidden"]
-    ) -> Float[np.ndarray, "n n_hidden"]:
-        """Laws of the hidden state one step later."""
-        for factor in self.P:
-            b = b @ factor
-        return b
-
-    def merge(
-        self, b: Float[np.ndarray, "n n_hidden"]
-    ) -> Float[np.ndarray, "n n_states"]:
-        """Laws of the state from laws of the hidden state."""
-        onto = sp.csr_matrix(
-            (np.ones(len(self.lump)), (np.arange(len(self.lump)), self.lump)),
-            shape=(len(self.lump), self.n_states),
-        )
-        return b @ onto
-
-    def prior(self, length: int = 1) -> Float[np.ndarray, " n_states"]:
-        """Law of the state at the last of ``length`` steps, before any observation."""
-        b = self.b0[None]
-        for _ in range(length - 1):
-            b = self.push(b)
-        return self.merge(b)[0]
-
-    def simulate(
-        self, n_samples: int, length: int, rng: np.random.Generator
-    ) -> tuple[
-        Int[np.ndarray, "n_samples length"],
-        Int[np.ndarray, "n_samples length n_agents"],
-    ]:
-        """Hidden states and observations of independent episodes.
-
-        Parameters
-        ----------
-        n_samples, length : int
-            Number of episodes and their steps, 1 or more each.
-        rng : Generator
-            Source of randomness.
-        """
-        _positive(n_samples=n_samples, length=length)
-        h = np.searchsorted(self.b0.cumsum(), rng.random(n_samples), side="right")
-        h = np.minimum(h, len(self.b0) - 1)
-        hidden = np.empty((n_samples, length), np.int64)
-        for t in range(length):
-            if t:
-                for factor in self.P:
-                    h = _step(factor, h, rng)
-            hidden[:, t] = h
-        obs = np.empty((n_samples, length, self.n_agents), np.int64)
-        for i, law in enumerate(self.O):
-            edges = law.cumsum(axis=1)[hidden]
-            obs[..., i] = (rng.random((n_samples, length, 1)) > edges).sum(axis=-1)
-        return hidden, obs
 
     def posterior(
         self,
@@ -255,8 +126,8 @@ class DecPOMDP:
         ValueError
             More of them than :data:`MAX_HISTORIES` allows.
         """
-        _positive(length=length)
-        joint = self._joint_symbols()
+        whole(length=length)
+        joint = self.joint_symbols()
         obs, b = np.empty((1, 0, self.n_agents), np.int64), self.b0[None]
         for t in range(length):
             b = self.push(b) if t else b
@@ -288,26 +159,13 @@ class DecPOMDP:
         if length is not None:
             post = self.posterior(self.histories(length).obs)
             return bool(((post > 0).sum(axis=1) == 1).all())
-        joint, emitted = self._joint_symbols(), []
+        joint, emitted = self.joint_symbols(), []
         for row in joint:
             law = np.ones(len(self.b0))
             for i, symbol in enumerate(row):
                 law = law * self.O[i][:, symbol]
             emitted.append(len(np.unique(self.lump[law > 0])))
         return max(emitted) == 1
-
-    def _joint_symbols(self) -> Int[np.ndarray, "n_joint n_agents"]:
-        """Joint observations that some hidden state emits."""
-        if self.deterministic:
-            codes = np.stack([law.argmax(axis=1) for law in self.O], axis=1)
-            return np.unique(codes, axis=0)
-        found, law = np.empty((1, 0), np.int64), np.ones((1, len(self.b0)))
-        for own in self.O:
-            both = law[:, None] * own.T[None]
-            old, new = np.nonzero(both.sum(axis=2) > 0)
-            found = np.concatenate([found[old], new[:, None]], axis=1)
-            law = both[old, new]
-        return found
 
     def _check(self, obs: np.ndarray, agents: Sequence[int]) -> None:
         if obs.ndim != 3 or obs.shape[2] != self.n_agents or obs.shape[1] < 1:
@@ -323,6 +181,27 @@ class DecPOMDP:
                 0 <= obs[..., i].min() and obs[..., i].max() < top
             ):
                 raise ValueError(f"obs of agent {i}: expected symbols 0 to {top - 1}")
+
+
+def local_histories(
+    env: DecPOMDP, every: Histories, agent: int
+) -> tuple[Float[np.ndarray, "n n_states"], Float[np.ndarray, " n"]]:
+    """One agent's different local histories: posteriors and probabilities.
+
+    Parameters
+    ----------
+    env : DecPOMDP
+        The process.
+    every : Histories
+        Its joint histories.
+    agent : int
+        Whose.
+    """
+    _, first, back = np.unique(
+        every.obs[:, :, agent], axis=0, return_index=True, return_inverse=True
+    )
+    prob = np.bincount(back.ravel(), weights=every.prob)
+    return env.posterior(every.obs[first], [agent]), prob
 
 
 def product_of_experts(
@@ -348,48 +227,3 @@ def product_of_experts(
         raise ValueError("local: no state is possible for every agent")
     weight = np.exp(log - top)
     return weight / weight.sum(axis=1, keepdims=True)
-
-
-def _step(factor: sp.csr_matrix, h: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw the next hidden state by the rows of a sparse factor."""
-    total = np.concatenate([[0.0], factor.data.cumsum()])
-    low, high = total[factor.indptr[h]], total[factor.indptr[h + 1]]
-    at = np.searchsorted(total, low + rng.random(len(h)) * (high - low), side="right")
-    return factor.indices[np.clip(at - 1, factor.indptr[h], factor.indptr[h + 1] - 1)]
-
-
-def _law(name: str, rows: np.ndarray) -> list[str]:
-    if not np.isfinite(rows).all() or (rows < 0).any():
-        return [f"{name}: expected probabilities, 0 or more"]
-    if (np.abs(rows.sum(axis=-1) - 1) > _TOL).any():
-        return [f"{name}: expected probabilities that sum to 1"]
-    return []
-
-
-def _positive(**named: int) -> None:
-    for name, value in named.items():
-        if isinstance(value, bool) or not isinstance(value, int | np.integer):
-            raise ValueError(f"{name} = {value!r}: expected an integer, 1 or more")
-        if value < 1:
-            raise ValueError(f"{name} = {value}: expected an integer, 1 or more")
-
-
-def local_histories(
-    env: DecPOMDP, every: Histories, agent: int
-) -> tuple[Float[np.ndarray, "n n_states"], Float[np.ndarray, " n"]]:
-    """One agent's different local histories: posteriors and probabilities.
-
-    Parameters
-    ----------
-    env : DecPOMDP
-        The process.
-    every : Histories
-        Its joint histories.
-    agent : int
-        Whose.
-    """
-    _, first, back = np.unique(
-        every.obs[:, :, agent], axis=0, return_index=True, return_inverse=True
-    )
-    prob = np.bincount(back.ravel(), weights=every.prob)
-    return env.posterior(every.obs[first], [agent]), prob

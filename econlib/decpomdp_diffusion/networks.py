@@ -32,6 +32,9 @@ from econlib.decpomdp_diffusion.denoisers import check_sigma
 
 __all__ = ["ConditionalDenoiser", "Flattened", "LearnedDenoiser", "SeedMLP"]
 
+#: Rows that pass through a network at once; a tenth where slopes are taken along.
+_ROWS = 200_000
+
 
 class SeedMLP(nn.Module):
     """Multilayer perceptrons with SiLU, one a seed.
@@ -208,15 +211,31 @@ class LearnedDenoiser:
         self, x: Float[np.ndarray, "n_seeds n_histories n_starts d"], sigma: float
     ) -> Float[np.ndarray, "n_seeds n_histories n_starts d"]:
         """Predicted states."""
-        return self.net(*self._rows(x, sigma)).double().numpy().reshape(x.shape)
+        parts = [
+            self.net(*self._rows(own, sigma)).double().numpy().reshape(own.shape)
+            for own in self._split(x, _ROWS)
+        ]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
 
     @torch.no_grad()
     def jacobian(
         self, x: Float[np.ndarray, "n_seeds n_histories n_starts d"], sigma: float
     ) -> Float[np.ndarray, "n_seeds n_histories n_starts d d"]:
         """Derivatives of the prediction."""
-        found = self.net.jacobian(*self._rows(x, sigma)).double().numpy()
-        return found.reshape(*x.shape, x.shape[-1])
+        parts = [
+            self.net.jacobian(*self._rows(own, sigma))
+            .double()
+            .numpy()
+            .reshape(*own.shape, own.shape[-1])
+            for own in self._split(x, _ROWS // 10)
+        ]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
+
+    def _split(self, x: np.ndarray, n_rows: int) -> list[np.ndarray]:
+        """Blocks of starts, so that layers stay below some hundred megabytes."""
+        per_start = x.shape[0] * x.shape[1]
+        n_blocks = -(-x.shape[2] * per_start // n_rows)
+        return np.array_split(x, min(max(n_blocks, 1), max(x.shape[2], 1)), axis=2)
 
     def _rows(self, x: np.ndarray, sigma: float) -> tuple[Tensor, Tensor, Tensor]:
         sigma = check_sigma(sigma)

@@ -24,7 +24,8 @@ import numpy as np
 import scipy.sparse as sp
 from jaxtyping import Float, Int
 
-from econlib.decpomdp_diffusion.model import MAX_HIDDEN, DecPOMDP
+from econlib.decpomdp_diffusion.chain import MAX_HIDDEN
+from econlib.decpomdp_diffusion.model import DecPOMDP
 
 __all__ = ["NEIGHBOURS", "YIELDS", "SensorNetwork", "sensor_network"]
 

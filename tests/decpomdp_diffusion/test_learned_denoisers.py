@@ -159,3 +159,12 @@ def test_the_coder_draws_possible_states():
 def test_bad_arguments_are_refused(message, call):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_many_rows_are_taken_in_blocks(learned, monkeypatch):
+    f = learned[0]
+    z = np.random.default_rng(5).standard_normal((N_SEEDS, len(TEST), 7, 5))
+    whole, slopes = f(z, 0.5), f.jacobian(z, 0.5)
+    monkeypatch.setattr("econlib.decpomdp_diffusion.networks._ROWS", 50)
+    assert f(z, 0.5) == pytest.approx(whole, abs=1e-5)
+    assert f.jacobian(z, 0.5) == pytest.approx(slopes, abs=1e-5)

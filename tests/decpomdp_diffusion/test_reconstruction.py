@@ -21,7 +21,15 @@ from econlib.decpomdp_diffusion.reconstruction import (
     sweeps,
     train_case,
 )
-from econlib.decpomdp_diffusion.record import FILE, SETTINGS, main, reconstruction
+from econlib.decpomdp_diffusion.record import (
+    FILE,
+    LARGE,
+    LARGE_FILE,
+    SETTINGS,
+    large,
+    main,
+    reconstruction,
+)
 from econlib.decpomdp_diffusion.sensor_env import scan_reward
 from econlib.decpomdp_diffusion.sensors import sensor_network
 
@@ -138,6 +146,18 @@ def test_a_tiny_run_of_the_record_has_its_parts():
     kept = records.load(FILE)
     for part in ("table", "sweeps", "sensitivity", "orders"):
         assert set(made[part]) == set(kept[part])
+
+
+def test_the_record_of_the_largest_network_has_the_parts_of_a_tiny_run():
+    kept = records.load(LARGE_FILE)
+    assert kept["settings"] == LARGE
+    tiny = {"n_episodes": 300, "n_histories": 6, "n_steps": 5, "width": 8}
+    made = large(LARGE | tiny | {"n_seeds": 2})
+    for part in ("sweeps", "sensitivity"):
+        assert set(made[part]) == set(kept[part])
+        for name, runs in kept[part].items():
+            assert len(runs) == LARGE["n_seeds"]
+            assert np.shape(runs)[1:] == np.shape(made[part][name])[1:]
 
 
 def test_an_unknown_record_is_refused():
