@@ -34,7 +34,7 @@ def hidden_bimatrix(
     *,
     stake: float = 10.0,
     penalty: float = 10.0,
-    blank: float = 0.01,
+    blank: float | None = None,
     mistake: float = 10.0,
 ) -> PersuasionGame:
     """The persuasion game that holds a bimatrix game.
@@ -48,10 +48,13 @@ def hidden_bimatrix(
     stake : float
         B, what a sender gains where his name is told, above 0.
     penalty : float
-        K, what both lose in state 0 by a blank, above 0.
-    blank, mistake : float
-        What the receiver gains by a blank in state 0, and loses by a wrong name where
-        it is identified; above 0.
+        K, what both lose in state 0 by a blank, above 0 and above any loss in R, C.
+    blank : float, optional
+        What the receiver gains by a blank in state 0, above 0; by default half of
+        (1 - mass) / (2 mass k1 k2), below which she names row and column in every
+        profile Φ, or 0.01 if that is less.
+    mistake : float
+        What she loses by a wrong name where it is identified, above 0.
 
     Returns
     -------
@@ -68,6 +71,9 @@ def hidden_bimatrix(
         raise ValueError(f"rows, columns: shapes {R.shape}, {C.shape}, expected equal")
     if not 0 < mass < 1:
         raise ValueError(f"mass = {mass}: expected a number inside (0, 1)")
+    k1, k2 = R.shape
+    most = (1 - mass) / (2 * mass * k1 * k2)
+    blank = min(0.01, most / 2) if blank is None else blank
     for name, x in (
         ("stake", stake),
         ("penalty", penalty),
@@ -76,7 +82,15 @@ def hidden_bimatrix(
     ):
         if not 0 < x < np.inf:
             raise ValueError(f"{name} = {x}: expected a number above 0")
-    k1, k2 = R.shape
+    if blank >= most:
+        raise ValueError(
+            f"blank = {blank}: expected less than {most:g}, or a blank beats a name"
+        )
+    lowest = min(R.min(), C.min())
+    if not np.isfinite([R, C]).all() or penalty <= -lowest:
+        raise ValueError(
+            f"penalty = {penalty}: expected more than the largest loss, {-lowest:g}"
+        )
     i, j = np.divmod(np.arange((k1 + 1) * (k2 + 1)), k2 + 1)
     named = (i < k1) & (j < k2)
     receiver = np.zeros((1 + k1 + k2, len(i)))

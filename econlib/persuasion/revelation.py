@@ -62,5 +62,16 @@ def digit_split(
 def rules_of_code(
     words: Int[np.ndarray, "n_states n_senders"], n_signals: int
 ) -> list[Float[np.ndarray, "n_states n_signals"]]:
-    """The profile in which each sender sends his letter of the state's word."""
+    """The profile in which each sender sends his letter of the state's word.
+
+    Raises
+    ------
+    ValueError
+        A letter for which there are too few signals.
+    """
+    if words.min() < 0 or words.max() >= n_signals:
+        raise ValueError(
+            f"n_signals = {n_signals}: expected at least {words.max() + 1}, a "
+            "signal for each letter"
+        )
     return [np.eye(n_signals)[letters] for letters in words.T]

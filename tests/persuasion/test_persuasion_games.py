@@ -34,6 +34,7 @@ from econlib.persuasion.partitions import partition_equilibria, set_partitions
 from econlib.persuasion.revelation import (
     check_digit_code,
     digit_split,
+    rules_of_code,
 )
 
 sizes = st.tuples(st.integers(2, 3), st.integers(2, 4), st.integers(2, 4))
@@ -295,6 +296,10 @@ def test_degenerate_games_are_told():
         (lambda: prosecutors(guilt=1.0), "guilt = 1.0"),
         (lambda: check_digit_code(2, 2, 4), "n_states = 4: expected at most"),
         (lambda: check_digit_code(1, 2, 2), "n_senders, n_signals, n_states = 1"),
+        (
+            lambda: rules_of_code(digit_split(2, 3, 9), 2),
+            "n_signals = 2: expected at least 3",
+        ),
         (lambda: digit_split(2, 2, 5), "n_states = 5: expected at most"),
         (
             lambda: random_rules(match_game(2, 2, 2, 0), 0, np.random.default_rng()),

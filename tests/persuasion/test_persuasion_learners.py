@@ -179,7 +179,9 @@ def test_profiles_near_the_corners_are_a_share():
             "sparse = 1.5",
         ),
         (
-            lambda g: fit_surrogate(Flat(ReLUNet(18, 2, 4)), g, profiles(g, 9), rise=0.0),
+            lambda g: fit_surrogate(
+                Flat(ReLUNet(18, 2, 4)), g, profiles(g, 9), rise=0.0
+            ),
             "rise, beta = 0.0",
         ),
     ],

@@ -81,6 +81,25 @@ def test_a_reply_is_worth_what_it_earns_and_beats_random_ones(m, seed):
     assert reply_by_cones(game, rules, 1).value >= found.value - 1e-7
 
 
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 10**6), st.integers(2, 3), st.integers(2, 4))
+def test_beaten_actions_are_worth_nothing(seed, m, k):
+    rng = np.random.default_rng(seed)
+    # few values, so that some actions are beaten and some are tied
+    game = PersuasionGame(
+        rng.dirichlet(np.full(m, 2.0)),
+        rng.integers(0, 3, (m, 4)) / 2,
+        rng.integers(0, 3, (2, m, 4)) / 2,
+    )
+    rules = random_rules(game, k, rng)
+    rules[1][0, : k - 1], rules[1][0, -1] = 0.0, 1.0
+    for i in (0, 1):
+        whole = reply_by_cones(game, rules, i)
+        pruned = reply_by_cones(game, rules, i, prune=True)
+        assert pruned.value == pytest.approx(whole.value, abs=1e-8)
+        assert len(pruned.actions) <= len(whole.actions)
+
+
 def test_alone_the_reply_is_bayesian_persuasion():
     game = match_game(1, 3, 3, 4)
     alone = one_sender(game.prior, game.receiver, game.senders[0]).value
@@ -184,15 +203,28 @@ def test_a_reply_solves_public_persuasion_on_a_graph(name):
     reply = reply_by_cones(game, [np.ones((game.n_states, 1)), rule], 0)
     assert len(reply.actions) == {2: 17, 3: 219}[len(graph)]
     assert reply.value / scale == pytest.approx(value, abs=1e-6)
+    rules = [np.ones((game.n_states, 1)), rule]
+    few = reply_by_cones(game, rules, 0, prune=True)
+    assert few.value == pytest.approx(reply.value, abs=1e-9)
+    assert len(few.actions) == 3 ** len(graph)  # accept, reject, or nobody is named
 
 
-def test_larger_graphs_by_sets_of_acceptors():
+def test_larger_graphs():
     for graph, value in (
         (nx.cycle_graph(4), 0.5),
         (nx.complete_graph(4), 0.25),
         (nx.cycle_graph(5), 0.4),
     ):
-        assert public_persuasion(*graph_instance(graph)).value == pytest.approx(value)
+        prior, rho = graph_instance(graph)
+        assert public_persuasion(prior, rho).value == pytest.approx(value)
+        game, rule, scale = hidden_public(prior, rho)
+        rules = [np.ones((game.n_states, 1)), rule]
+        reply = reply_by_cones(game, rules, 0, prune=True)
+        assert reply.value / scale == pytest.approx(value)
+        for actions, x in zip(reply.actions, reply.masses, strict=True):
+            if x[: len(prior)].sum() > 1e-9:
+                accept = np.flatnonzero(actions == 2 * np.arange(len(graph)))
+                assert not graph.subgraph(accept).edges
 
 
 @settings(max_examples=8, deadline=None)
@@ -251,6 +283,28 @@ def test_gains_of_random_bimatrix_games(seed, mass):
     assert found == pytest.approx(mass * bimatrix_gains(rows, columns, p, q), abs=1e-6)
 
 
+@pytest.mark.parametrize("mass", [0.01, 0.99])
+def test_gains_where_states_are_rare(mass):
+    # once called optimal below the best, where rows were not scaled
+    rng = np.random.default_rng(0)
+    game = hidden_bimatrix(PENNIES, -PENNIES, mass)
+    for _ in range(8):
+        p, q = rng.dirichlet(np.ones(2), size=2)
+        found = gains(game, identifying_rules(p, q))
+        said = mass * bimatrix_gains(PENNIES, -PENNIES, p, q)
+        assert found == pytest.approx(said, abs=1e-7)
+
+
+def test_three_rows_by_cones():
+    rps = np.array([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]])
+    game = hidden_bimatrix(rps, -rps, 0.4)
+    for p in (np.full(3, 1 / 3), np.array([0.6, 0.3, 0.1])):
+        rules = identifying_rules(p, np.full(3, 1 / 3))
+        now, said = utilities(game, rules), bimatrix_gains(rps, -rps, p, rules[1][0])
+        best = [reply_by_cones(game, rules, i, prune=True).value for i in (0, 1)]
+        assert best - now == pytest.approx(0.4 * said, abs=1e-8)
+
+
 def test_a_threat_keeps_up_what_is_no_equilibrium_of_the_bimatrix_game():
     game = hidden_bimatrix(DILEMMA, DILEMMA.T)
     rules = threat(2, 2)
@@ -287,6 +341,14 @@ def test_a_threat_keeps_up_what_is_no_equilibrium_of_the_bimatrix_game():
         (lambda g, r: graph_instance(nx.empty_graph(0)), "one vertex or more"),
         (lambda g, r: hidden_bimatrix(np.eye(2), np.eye(2), 1.0), "mass = 1.0"),
         (lambda g, r: hidden_bimatrix(np.eye(2), np.eye(2), stake=0.0), "stake = 0.0"),
+        (
+            lambda g, r: hidden_bimatrix(np.eye(2), np.eye(2), 0.9, blank=0.02),
+            "blank = 0.02: expected less than 0.0138889",
+        ),
+        (
+            lambda g, r: hidden_bimatrix(np.eye(2), -20 * np.eye(2)),
+            "penalty = 10.0: expected more than the largest loss, 20",
+        ),
         (lambda g, r: threat(1, 2), "k1, k2 = 1, 2"),
     ],
 )
