@@ -93,9 +93,11 @@ class Program:
     gap : float
         Relative gap at which a mixed-integer search stops, 0 or more.
     tolerance : float
-        Largest violation of a row or a dual sign, 1e-10 to 1e-3.
+        Largest violation of a row, a dual sign or integrality, 1e-10 to 1e-3.
     time_limit : float
         Seconds for each solve.
+    presolve : bool
+        Whether the program is made smaller first.
 
     Raises
     ------
@@ -120,6 +122,7 @@ class Program:
         gap: float = 1e-9,
         tolerance: float = 1e-9,
         time_limit: float = np.inf,
+        presolve: bool = True,
     ) -> None:
         self.cost = np.asarray(cost, dtype=float)
         if self.cost.ndim != 1:
@@ -146,6 +149,8 @@ class Program:
             "solver": method,
             "mip_rel_gap": gap,
             "time_limit": time_limit,
+            "presolve": "on" if presolve else "off",
+            "mip_feasibility_tolerance": max(tolerance, 1e-10),
             "primal_feasibility_tolerance": tolerance,
             "dual_feasibility_tolerance": tolerance,
         }.items():

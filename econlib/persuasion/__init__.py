@@ -1,0 +1,1 @@
+"""Several informed senders and one receiver: exact solvers, networks, equilibria."""

@@ -1,0 +1,77 @@
+r"""Full revelation, and codes that reveal everything with few signals.
+
+Where two senders reveal the state, whatever one of them does the other still reveals:
+an equilibrium for any payoffs.  With :math:`k` signals each, what is needed is that any
+:math:`n-1` senders still tell all :math:`m` states apart, a code of :math:`m` words in
+:math:`[k]^n` of Hamming distance two.  There is one exactly if :math:`m\le k^{n-1}`
+(Singleton), and a check digit makes it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float, Int
+
+__all__ = ["check_digit_code", "digit_split", "rules_of_code"]
+
+
+def check_digit_code(
+    n_senders: int, n_signals: int, n_states: int
+) -> Int[np.ndarray, "n_states n_senders"]:
+    """Words of which any n - 1 letters name the state.
+
+    Raises
+    ------
+    ValueError
+        More states than n_signals ** (n_senders - 1): no such code exists.
+
+    Examples
+    --------
+    >>> check_digit_code(3, 2, 4).tolist()
+    [[0, 0, 0], [0, 1, 1], [1, 0, 1], [1, 1, 0]]
+    """
+    if n_senders < 2 or n_signals < 1 or n_states < 1:
+        raise ValueError(
+            f"n_senders, n_signals, n_states = {n_senders}, {n_signals}, {n_states}: "
+            "expected 2 senders or more, and positive integers"
+        )
+    most = n_signals ** (n_senders - 1)
+    if n_states > most:
+        raise ValueError(
+            f"n_states = {n_states}: expected at most n_signals ** (n_senders - 1) = "
+            f"{most}, or one deviating sender can hide a state"
+        )
+    power = n_signals ** np.arange(n_senders - 2, -1, -1)
+    digits = np.arange(n_states)[:, None] // power % n_signals
+    return np.column_stack([digits, -digits.sum(axis=1) % n_signals])
+
+
+def digit_split(
+    n_senders: int, n_signals: int, n_states: int
+) -> Int[np.ndarray, "n_states n_senders"]:
+    """Words without a check digit: all letters together name the state."""
+    if n_states > n_signals**n_senders:
+        raise ValueError(
+            f"n_states = {n_states}: expected at most n_signals ** n_senders = "
+            f"{n_signals**n_senders}"
+        )
+    power = n_signals ** np.arange(n_senders - 1, -1, -1)
+    return np.arange(n_states)[:, None] // power % n_signals
+
+
+def rules_of_code(
+    words: Int[np.ndarray, "n_states n_senders"], n_signals: int
+) -> list[Float[np.ndarray, "n_states n_signals"]]:
+    """The profile in which each sender sends his letter of the state's word.
+
+    Raises
+    ------
+    ValueError
+        A letter for which there are too few signals.
+    """
+    if words.min() < 0 or words.max() >= n_signals:
+        raise ValueError(
+            f"n_signals = {n_signals}: expected at least {words.max() + 1}, a "
+            "signal for each letter"
+        )
+    return [np.eye(n_signals)[letters] for letters in words.T]
