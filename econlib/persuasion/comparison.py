@@ -372,7 +372,7 @@ def compare(
     rng = np.random.default_rng(seed)
     train = draw_profiles(game, n_signals, budget.n_train, rng)
     test = draw_profiles(game, n_signals, budget.n_test, rng)
-    starts = draw_profiles(game, n_signals, 2 * budget.n_starts, rng, sparse=0)
+    starts = draw_profiles(game, n_signals, 2 * budget.n_starts, rng, sparse=0.0)
     one = _Trial(game, n_signals, budget, radius, seed, train, test, starts)
     rows = {}
     for name in methods:
@@ -436,7 +436,7 @@ class _Trial:
         if method == "truth, annealed":
             ends, others = (
                 climb(self._soft(annealed(*betas)), half, self.budget.schedule)
-                for betas in ((10, 1000), (3, 300))
+                for betas in ((10.0, 1000.0), (3.0, 300.0))
             )
             return self._row(method, ends, self._searched(truth, others))
         extra = method == "truth, extra-gradient"
@@ -459,7 +459,7 @@ class _Trial:
         else:
             ends, others = (
                 climb(_sharpening(fitted, annealed(*betas)), half, self.budget.schedule)
-                for betas in ((3, 300), (1, 100))
+                for betas in ((3.0, 300.0), (1.0, 100.0))
             )
             fitted.net.beta = math.inf
         found = self._row(method, ends, self._searched(fitted, others), fitted)

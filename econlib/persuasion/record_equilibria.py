@@ -2,7 +2,7 @@
 
 ``python -m econlib.persuasion.record_equilibria`` compares all methods in six games of
 two senders and two of three, with three seeds of networks and starts each, and writes
-``data/recorded/persuasion/equilibria/<name>.json`` after each game, about twenty-five
+``data/recorded/persuasion/equilibria/<name>.json`` after each game, about fifteen
 minutes on one core; names after it run those games only.
 """
 
@@ -34,20 +34,20 @@ RADIUS, TOLERANCE = 0.05, 0.005
 LONG = Budget(
     n_train=100_000,
     n_test=5_000,
-    n_steps=2400,
-    n_starts=32,
-    n_climb=900,
+    n_steps=1600,
+    n_starts=20,
+    n_climb=600,
     n_polished=10,
-    n_replies=6,
+    n_replies=4,
     refits=3,
 )
 #: With three senders, where certificates cost more.
 SHORTER = Budget(
     n_train=100_000,
     n_test=5_000,
-    n_steps=2000,
-    n_starts=12,
-    n_climb=450,
+    n_steps=1000,
+    n_starts=8,
+    n_climb=360,
     n_polished=2,
     n_replies=1,
     refits=2,
