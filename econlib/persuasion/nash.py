@@ -1,4 +1,4 @@
-r"""Exact equilibria where they can be listed: reveal a cell, and let somebody speak in it.
+r"""Exact equilibria that can be listed: reveal a cell, and let somebody speak in it.
 
 All senders reveal the same partition :math:`\Pi` of the states.  Whatever one of them
 does, the others still tell the cell, so that the game falls apart into one smaller game
@@ -27,8 +27,7 @@ from jaxtyping import Float
 from econlib.persuasion.best_response import reply_by_cones, reply_by_integers
 from econlib.persuasion.games import PersuasionGame, random_rules, utilities
 from econlib.persuasion.partitions import set_partitions
-from econlib.persuasion.pipeline import replies_in_turn
-from econlib.programs import SolverError
+from econlib.persuasion.polishing import replies_in_turn
 
 __all__ = ["Equilibrium", "cell_equilibria", "exact_equilibria", "frontier"]
 
@@ -88,8 +87,8 @@ def cell_equilibria(
     """
     if not tolerance > 0 or n_starts < 0:
         raise ValueError(
-            f"tolerance, n_starts = {tolerance}, {n_starts}: expected a number above 0, "
-            "and 0 or more"
+            f"tolerance, n_starts = {tolerance}, {n_starts}: expected a number above "
+            "0, and 0 or more"
         )
     n, m = game.n_senders, game.n_states
     silent = [np.ones((m, 1))] * n
@@ -221,10 +220,12 @@ def _joined(
     """One profile of the whole game from one of each cell."""
     rules = []
     for i in range(game.n_senders):
-        blocks = [play.rules[i][: len(cell)] for cell, play in zip(cells, plays)]
+        blocks = [
+            play.rules[i][: len(cell)] for cell, play in zip(cells, plays, strict=True)
+        ]
         rule = np.zeros((game.n_states, sum(b.shape[1] for b in blocks)))
         first = 0
-        for cell, block in zip(cells, blocks):
+        for cell, block in zip(cells, blocks, strict=True):
             rule[list(cell), first : first + block.shape[1]] = block
             first += block.shape[1]
         rules.append(rule)

@@ -1,7 +1,7 @@
 """Long runs of every way to look for equilibria, kept as JSON.
 
 ``python -m econlib.persuasion.record_equilibria`` compares all methods in six games of
-two senders and two of three, with three seeds of networks and starts each, and writes
+two senders and one of three, with three seeds of networks and starts each, and writes
 ``data/recorded/persuasion/equilibria/<name>.json`` after each game, about fifteen
 minutes on one core; names after it run those games only.
 """
@@ -27,9 +27,7 @@ from econlib.records import Shelf, digits, provenance
 __all__ = ["GAMES", "SHELF", "load", "run"]
 
 #: Senders, states and game seed of each record; as many actions and signals as states.
-GAMES = {f"two_{k}": (2, 3, k) for k in range(6)} | {
-    f"three_{k}": (3, 3, k) for k in range(2)
-}
+GAMES = {f"two_{k}": (2, 3, k) for k in range(6)} | {"three_1": (3, 3, 1)}
 RADIUS, TOLERANCE = 0.05, 0.005
 LONG = Budget(
     n_train=100_000,

@@ -16,14 +16,10 @@ from econlib.persuasion.best_response import (
     reply_by_cones,
     reply_by_integers,
 )
-from econlib.persuasion.comparison import (
-    METHODS,
+from econlib.persuasion.comparison import METHODS, Budget, Row, above, compare
+from econlib.persuasion.contenders import (
     NETWORKS,
-    Budget,
-    Row,
-    above,
     annealed,
-    compare,
     fit_gated,
     matched,
     sign_agreement,
@@ -42,12 +38,11 @@ from econlib.persuasion.partitions import partition_equilibria
 from econlib.persuasion.pipeline import (
     certify,
     nearby,
-    polish,
-    replies_in_turn,
     sampled_gains,
     search,
     select,
 )
+from econlib.persuasion.polishing import polish, replies_in_turn
 from econlib.persuasion.surrogates import draw_profiles
 from econlib.persuasion.tallies import interval, pareto, tally
 from econlib.programs import SolverError
