@@ -2,7 +2,7 @@
 
 ``python -m econlib.persuasion.record_equilibria`` compares all methods in six games of
 two senders and one of three, with three seeds of networks and starts each, and writes
-``data/recorded/persuasion/equilibria/<name>.json`` after each game, about fifteen
+``data/recorded/persuasion/equilibria/<name>.json`` after each game, about twenty
 minutes on one core; names after it run those games only.
 """
 

@@ -377,3 +377,22 @@ def test_a_slice_of_the_record_runs_again():
     assert [r["method"] for r in made["runs"]] == ["random", "DNL"]
     assert made["budget"] == dataclasses.asdict(TINY)
     assert made["best_partition"] == pytest.approx([0.748817, 0.832779], abs=1e-5)
+
+
+@pytest.mark.parametrize("name", record_equilibria.GAMES)
+def test_records_hold_what_they_should(name):
+    kept = record_equilibria.load(name)
+    n, m, seed = record_equilibria.GAMES[name]
+    game = match_game(n, m, m, seed)
+    assert kept["revealed"] == pytest.approx(full_revelation(game), abs=1e-5)
+    assert kept["ceilings"] == pytest.approx(ceilings(game), abs=1e-5)
+    pairs = [(r["seed"], r["method"]) for r in kept["runs"]]
+    seeds = {s for s, _ in pairs}
+    assert len(seeds) == (3 if n == 2 else 1)
+    assert sorted(pairs) == sorted((s, name) for s in seeds for name in METHODS)
+    for r in kept["runs"]:
+        assert 0 <= r["above"] <= r["points"]
+        assert (np.array(r["utilities"]) <= np.array(kept["ceilings"]) + 1e-5).all()
+        # nothing certified: full revelation is selected
+        if r["points"] == 0:
+            assert r["utilities"] == pytest.approx(kept["revealed"]) and r["score"] == 0
