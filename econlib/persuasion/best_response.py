@@ -341,6 +341,7 @@ class _Rows:
         self.blocks, self.low, self.high = [], [], []
 
     def add(self, columns: np.ndarray, weights: np.ndarray, low: object, high: object):
+        """Add a row for each row of columns; weights and bounds broadcast."""
         n, width = columns.shape
         values = np.broadcast_to(weights, (n, width)).ravel()
         at = self.n_rows + np.repeat(np.arange(n), width)
@@ -350,6 +351,7 @@ class _Rows:
         self.n_rows += n
 
     def stacked(self) -> tuple[sp.csr_matrix, np.ndarray, np.ndarray]:
+        """The matrix, and lower and upper bounds of its rows."""
         values, at, columns = (
             np.concatenate(c) for c in zip(*self.blocks, strict=True)
         )

@@ -225,6 +225,7 @@ class _Trial:
     gated: tuple[Fitted, float] | None = None
 
     def row(self, method: str) -> Row:
+        """What a method finds."""
         half = self.starts[: self.budget.n_starts]
         if method == "random":
             rest = self.starts[self.budget.n_starts :]
