@@ -223,6 +223,7 @@ def reply_by_integers(
     sender: int,
     n_signals: int | None = None,
     radius: float = 1.0,
+    margin: float = 0.0,
     time_limit: float = 120.0,
 ) -> Reply:
     r"""Best response with a number of signals, in a box about the present rule.
@@ -241,6 +242,10 @@ def reply_by_integers(
     radius : float
         Largest change of any entry of his rule, above 0, at most 1: with 1 there is no
         box.
+    margin : float
+        By how much the receiver must prefer what she is to do, in her mean payoff after
+        a joint signal, 0 or more; above 0 ties play no part, and a value falls short of
+        the best one by little.
     time_limit : float
         Seconds of the search.
 
@@ -254,7 +259,7 @@ def reply_by_integers(
     ValueError
         No such sender, or a number out of range.
     SolverError
-        Out of time.
+        Out of time, or no rule in the box that keeps the margin.
 
     Notes
     -----
@@ -262,7 +267,8 @@ def reply_by_integers(
     :math:`y_{sta}(\omega)\le z_{sta}` carry :math:`\pi_i(s\mid\omega)` there, and
     obedience is asked of :math:`y`; no large number enters.  Rows are scaled: with
     masses in place of shares the search called a worse reply optimal in about one of a
-    hundred games with rare states.
+    hundred games with rare states.  Actions that no rule in the box makes best are left
+    out beforehand.
     """
     rules = check_rules(game, rules)
     q = _likelihoods(game, rules, sender)
@@ -277,82 +283,111 @@ def reply_by_integers(
             f"n_signals = {k}, radius = {radius}: expected radius 1, or the "
             f"{rules[sender].shape[1]} signals that the rule has"
         )
-    T = len(q)
-    n_z, n_x = k * T * n, k * m
-    x0, y0 = n_z, n_z + n_x
-    z = np.arange(n_z).reshape(k, T, n)
-    x = x0 + np.arange(n_x).reshape(k, m)
-    y = y0 + np.arange(k * T * n * m).reshape(k, T, n, m)
+    if not margin >= 0:
+        raise ValueError(f"margin = {margin}: expected a number, 0 or more")
     # everything in the units of the rule, so that bounds are 1 whatever the prior
-    low, high = np.zeros(y0 + y.size), np.ones(y0 + y.size)
+    q = game.prior * q
+    low, high = np.zeros((k, m)), np.ones((k, m))
     if radius < 1:
         about = rules[sender].T
-        low[x0:y0] = np.maximum(about - radius, 0.0).ravel()
-        high[x0:y0] = np.minimum(about + radius, 1.0).ravel()
-    table = _Rows(len(low))
-    table.add(z.reshape(-1, n), np.ones(n), 1.0, 1.0)
-    table.add(x.T, np.ones(k), 1.0, 1.0)
-    # y adds up to x over actions
-    carried = np.concatenate(
-        [
-            np.moveaxis(y, 2, 3).reshape(-1, n),
-            np.repeat(x[:, None], T, 1).reshape(-1, 1),
-        ],
-        axis=1,
-    )
-    table.add(carried, np.append(np.ones(n), -1.0), 0.0, 0.0)
-    # y is 0 where another action is taken
-    pairs = np.stack([y.ravel(), np.repeat(z.ravel(), m)], axis=1)
-    table.add(pairs, np.array([1.0, -1.0]), -np.inf, 0.0)
-    # obedience, row (s, t, a, b), its largest weight 1
+        low, high = np.maximum(about - radius, 0.0), np.minimum(about + radius, 1.0)
     better = game.receiver.T[:, None] - game.receiver.T[None]  # (a, b, w)
-    for a in range(n):
-        for b in range(n):
-            if a != b:
-                weights = game.prior * q * better[a, b]
-                largest = np.abs(weights).max(axis=1, keepdims=True)
-                weights = weights / np.where(largest > 0, largest, 1.0)
-                table.add(
-                    y[:, :, a].reshape(-1, m), np.tile(weights, (k, 1)), 0.0, np.inf
-                )
-    cost = np.zeros(len(low))
-    worth = game.prior * q[:, None] * game.senders[sender].T  # (t, a, w)
-    cost[y0:] = np.tile(worth, (k, 1, 1)).ravel()
+    some = _possible(q[:, None, None] * better, low, high)
+    worth = q[:, None] * game.senders[sender].T  # (t, a, w)
+    # where one action is left it is taken, and pays by the rule itself
+    alone = some & (some.sum(axis=2, keepdims=True) == 1)
+    s, t, a = np.nonzero(some & ~alone)
+    n_z, n_x = len(s), k * m
+    x = n_z + np.arange(n_x).reshape(k, m)
+    y = n_z + n_x + np.arange(n_z * m).reshape(n_z, m)
+    lower = np.concatenate([np.zeros(n_z), low.ravel(), np.zeros(y.size)])
+    upper = np.concatenate([np.ones(n_z), high.ravel(), high[s].ravel()])
+    paid = np.einsum("sta,taw->sw", alone, worth)
+    cost = np.concatenate([np.zeros(n_z), paid.ravel(), worth[t, a].ravel()])
+    table = _Rows(len(cost))
+    table.add(x.T, np.ones(k), 1.0, 1.0)
+    # one action for each open pair of signals, and y adds up to x over actions
+    _, pair = np.unique(s * len(q) + t, return_inverse=True)
+    for p in range(pair.max(initial=-1) + 1):
+        mine = np.flatnonzero(pair == p)
+        table.add(mine[None], np.ones(len(mine)), 1.0, 1.0)
+        carried = np.column_stack([y[mine].T, x[s[mine[0]]]])
+        table.add(carried, np.append(np.ones(len(mine)), -1.0), 0.0, 0.0)
+    # y is 0 where another action is taken, and in the box where it is not
+    pairs = np.column_stack([y.ravel(), np.repeat(np.arange(n_z), m)])
+    for edge, lo, up in ((high, -np.inf, 0.0), (low, 0.0, np.inf)):
+        weights = np.column_stack([np.ones(y.size), -edge[s].ravel()])
+        table.add(pairs, weights, lo, up)
+    for b in range(n):
+        rival = a != b
+        weights = _scaled((q[t] * (better[a, b] - margin))[rival])
+        table.add(y[rival], weights, 0.0, np.inf)
+    if margin > 0:
+        for one, other, c in np.argwhere(alone):
+            weights = _scaled(np.delete(q[other] * (better[c] - margin), c, axis=0))
+            table.add(np.tile(x[one], (n - 1, 1)), weights, 0.0, np.inf)
     rows = table.stacked()
-    whole = np.arange(len(low)) < n_z
-    options = {"maximise": True, "integer": whole, "time_limit": time_limit}
-    try:
-        search = solve(cost, *rows, low, high, **options)
-    except SolverError:
-        # the present rule is feasible, whatever presolve finds near a boundary
-        search = solve(cost, *rows, low, high, presolve=False, **options)
-    # a binary may be off a little, and its mass with it: once more with actions fixed
-    low[whole] = high[whole] = np.round(search.x[whole])
-    solved = solve(cost, *rows, low, high, maximise=True)
-    rule = solved.x[x0:y0].reshape(k, m).T
+    whole = np.arange(len(cost)) < n_z
+    options = {"maximise": True, "time_limit": time_limit}
+    if not n_z:
+        solved = search = solve(cost, *rows, lower, upper, **options)
+    else:
+        try:
+            search = solve(cost, *rows, lower, upper, integer=whole, **options)
+        except SolverError:
+            # the present rule is feasible, whatever presolve finds near a boundary
+            options["presolve"] = False
+            search = solve(cost, *rows, lower, upper, integer=whole, **options)
+        # a binary may be off a little, and its mass too: once more with actions fixed
+        lower[whole] = upper[whole] = np.round(search.x[whole])
+        try:
+            solved = solve(cost, *rows, lower, upper, **options)
+        except SolverError:
+            solved = search  # what they leave is thinner than rounding
+    rule = solved.x[x].T
     rule = np.maximum(rule, 0) / np.maximum(rule, 0).sum(axis=1, keepdims=True)
     return Reply(solved.objective, rule, search.bound, search.seconds)
 
 
+def _scaled(rows: np.ndarray) -> np.ndarray:
+    """Rows whose largest weight is 1, or 0."""
+    largest = np.abs(rows).max(axis=1, keepdims=True, initial=0.0)
+    return rows / np.where(largest > 0, largest, 1.0)
+
+
+def _possible(rows: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Actions that no other beats for all masses in a box, shape (k, n_others, n)."""
+    # most that a can be better than b by, over the box
+    most = np.einsum("sw,tabw->stab", high, np.maximum(rows, 0))
+    most += np.einsum("sw,tabw->stab", low, np.minimum(rows, 0))
+    return (most >= -1e-9).all(axis=3)
+
+
 class _Rows:
-    """Sparse rows that are added in blocks of equal width."""
+    """Rows of a sparse matrix that are added in blocks of equal width."""
 
     def __init__(self, n_vars: int) -> None:
-        self.n_vars, self.blocks, self.low, self.high = n_vars, [], [], []
+        self.n_vars, self.n_rows = n_vars, 0
+        self.blocks, self.low, self.high = [], [], []
 
     def add(self, columns: np.ndarray, weights: np.ndarray, low: object, high: object):
-        """Rows with these weights at these columns, between two bounds."""
+        """Add a row for each row of columns; weights and bounds broadcast."""
         n, width = columns.shape
         values = np.broadcast_to(weights, (n, width)).ravel()
-        where = (np.repeat(np.arange(n), width), columns.ravel())
-        self.blocks.append(sp.csr_matrix((values, where), shape=(n, self.n_vars)))
+        at = self.n_rows + np.repeat(np.arange(n), width)
+        self.blocks.append((values, at, columns.ravel()))
         self.low.append(np.broadcast_to(np.asarray(low, float), n))
         self.high.append(np.broadcast_to(np.asarray(high, float), n))
+        self.n_rows += n
 
     def stacked(self) -> tuple[sp.csr_matrix, np.ndarray, np.ndarray]:
-        """All of them, and their bounds."""
+        """The matrix, and lower and upper bounds of its rows."""
+        values, at, columns = (
+            np.concatenate(c) for c in zip(*self.blocks, strict=True)
+        )
+        shape = (self.n_rows, self.n_vars)
         return (
-            sp.vstack(self.blocks, format="csr"),
+            sp.csr_matrix((values, (at, columns)), shape=shape),
             np.concatenate(self.low),
             np.concatenate(self.high),
         )
