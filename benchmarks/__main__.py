@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import cfr, churn, contracts, diffusion, program, rochetnet, sequential
+from benchmarks import (
+    cfr,
+    churn,
+    contracts,
+    diffusion,
+    persuasion,
+    program,
+    rochetnet,
+    sequential,
+)
 from benchmarks.record import report
 
 _ALL = {
@@ -15,6 +24,7 @@ _ALL = {
     "churn": churn.measure,
     "diffusion": diffusion.measure,
     "sequential": sequential.measure,
+    "persuasion": persuasion.measure,
 }
 
 
