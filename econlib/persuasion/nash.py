@@ -29,14 +29,14 @@ from econlib.persuasion.games import PersuasionGame, random_rules, utilities
 from econlib.persuasion.partitions import set_partitions
 from econlib.persuasion.polishing import replies_in_turn
 
-__all__ = ["Equilibrium", "cell_equilibria", "exact_equilibria", "frontier"]
+__all__ = ["ExactEquilibrium", "cell_equilibria", "exact_equilibria", "frontier"]
 
 #: By how much the receiver prefers what she does, in her mean payoff.
 _MARGIN = 1e-6
 
 
 @dataclass(frozen=True)
-class Equilibrium:
+class ExactEquilibrium:
     """A profile that nobody gains by leaving, up to a tolerance.
 
     Attributes
@@ -66,7 +66,7 @@ def cell_equilibria(
     n_starts: int = 0,
     tolerance: float = 1e-5,
     seed: int = 0,
-) -> list[Equilibrium]:
+) -> list[ExactEquilibrium]:
     """Equilibria of a game in which nobody, one sender, or all of them speak.
 
     Parameters
@@ -82,7 +82,7 @@ def cell_equilibria(
 
     Returns
     -------
-    list of Equilibrium
+    list of ExactEquilibrium
         With one cell each; empty where there is none of the kind.
     """
     if not tolerance > 0 or n_starts < 0:
@@ -114,7 +114,7 @@ def cell_equilibria(
         best = [reply_by_cones(game, rules, i).value for i in range(n)]
         gain = float((best - pay).max())
         if gain <= tolerance:
-            found.append(Equilibrium(cells, (speaker,), tuple(rules), pay, gain))
+            found.append(ExactEquilibrium(cells, (speaker,), tuple(rules), pay, gain))
     return found
 
 
@@ -125,7 +125,7 @@ def exact_equilibria(
     tolerance: float = 1e-5,
     max_listed: int = 5000,
     seed: int = 0,
-) -> list[Equilibrium]:
+) -> list[ExactEquilibrium]:
     """Equilibria made of a partition and of an equilibrium in each of its cells.
 
     Parameters
@@ -143,7 +143,7 @@ def exact_equilibria(
 
     Returns
     -------
-    list of Equilibrium
+    list of ExactEquilibrium
         Full revelation among them, by welfare, downwards.
 
     Raises
@@ -183,7 +183,7 @@ def exact_equilibria(
     return sorted(found, key=lambda e: -e.utilities.sum())
 
 
-def frontier(found: list[Equilibrium]) -> list[Equilibrium]:
+def frontier(found: list[ExactEquilibrium]) -> list[ExactEquilibrium]:
     """Those that no other one dominates by more than rounding."""
     pay = np.array([e.utilities for e in found])
     kept = []
@@ -203,9 +203,9 @@ def _part(game: PersuasionGame, cell: tuple[int, ...]) -> PersuasionGame:
     )
 
 
-def _distinct(found: list[Equilibrium]) -> list[Equilibrium]:
+def _distinct(found: list[ExactEquilibrium]) -> list[ExactEquilibrium]:
     """One of each payoff, the first."""
-    kept: list[Equilibrium] = []
+    kept: list[ExactEquilibrium] = []
     for e in found:
         if all(np.abs(e.utilities - f.utilities).max() > 1e-6 for f in kept):
             kept.append(e)
@@ -215,8 +215,8 @@ def _distinct(found: list[Equilibrium]) -> list[Equilibrium]:
 def _joined(
     game: PersuasionGame,
     cells: tuple[tuple[int, ...], ...],
-    plays: tuple[Equilibrium, ...],
-) -> Equilibrium:
+    plays: tuple[ExactEquilibrium, ...],
+) -> ExactEquilibrium:
     """One profile of the whole game from one of each cell."""
     rules = []
     for i in range(game.n_senders):
@@ -230,7 +230,7 @@ def _joined(
             first += block.shape[1]
         rules.append(rule)
     mass = np.array([game.prior[list(cell)].sum() for cell in cells])
-    return Equilibrium(
+    return ExactEquilibrium(
         cells,
         tuple(play.speakers[0] for play in plays),
         tuple(rules),
