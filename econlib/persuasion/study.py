@@ -80,7 +80,7 @@ def core(
     Examples
     --------
     >>> [count_weights(core(k, 8, 2)) for k in ("ReLU", "DeLU", "DNL")]
-    [21738, 21968, 21970]
+    [21870, 22027, 21970]
     """
     if kind not in ("ReLU", "DeLU", "DNL"):
         raise ValueError(f"kind = {kind!r}: expected one of ReLU, DeLU, DNL")
