@@ -75,15 +75,12 @@ def test_learner_reaches_the_optimum_across_the_ranges(seed):
         np.array([c for c, _ in settings]),
         np.array([lam for _, lam in settings]),
         seed=seed,
+        n_steps=3000,
     )
     assert learnt.fit.converged
-    ratios = [
-        profit_exact(menu, UNIFORM, c, lam) / uniform_profit(c, lam)
-        for menu, (c, lam) in zip(learnt.menus, settings, strict=True)
-    ]
-    # one menu in several may lack a trade, and which one depends on the machine
-    assert np.mean(ratios) >= 0.995
-    assert 0.99 <= min(ratios) <= max(ratios) <= 1 + 1e-9
+    for menu, (c, lam) in zip(learnt.menus, settings, strict=True):
+        ratio = profit_exact(menu, UNIFORM, c, lam) / uniform_profit(c, lam)
+        assert 0.995 <= ratio <= 1 + 1e-9
 
 
 def test_learner_of_one_good_and_another_law():
