@@ -1,0 +1,1 @@
+"""Menus of several bidders that never sell an item twice."""

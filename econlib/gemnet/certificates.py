@@ -1,0 +1,170 @@
+r"""Exact certificates that no item is sold twice.
+
+At values :math:`v_1` of the leader the follower's prices :math:`(a,b,c)` are safe if,
+for every :math:`v_2` at which the leader may take :math:`S`, ties included, each of the
+follower's elements that shares an item with :math:`S` is strictly worse than some
+element that shares none.  Cut at :math:`y=b` (or :math:`x=a`) this is linear on convex
+polygons:
+
+.. math::
+
+   S=\{1\}:\quad x<a,\ x+y<c\ \ (y\le b),\qquad x-y<a-b,\ x<c-b\ \ (y\ge b).
+
+Everything here is in rational arithmetic on the numbers that the mechanism uses, and
+shares no code with :mod:`econlib.gemnet.kernels`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from jaxtyping import Float
+
+from econlib.gemnet.residual import LeaderTable
+
+__all__ = ["Certificate", "certify"]
+
+_Point = tuple[Fraction, Fraction]
+_HOLDS = {1: (1, 0), 2: (0, 1), 3: (1, 1)}
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What exact arithmetic says about some values of the leader, for all others'.
+
+    Attributes
+    ----------
+    values : ndarray, shape (n, 2)
+        Of the leader.
+    margins : ndarray, shape (n,)
+        Least distance of a price from the value at which an item could be sold twice;
+        positive where it cannot, infinite where the leader never takes anything.
+    """
+
+    values: Float[np.ndarray, "n 2"]
+    margins: Float[np.ndarray, " n"]
+
+    @property
+    def n_violations(self) -> int:
+        """Values of the leader at which an item could be sold twice."""
+        return int((self.margins <= 0).sum())
+
+
+def certify(
+    table: LeaderTable,
+    values: Float[np.ndarray, "n 2"],
+    prices: Float[np.ndarray, "_ 3"] | None = None,
+) -> Certificate:
+    """Check the follower's menu at some values of the leader, against all of her own.
+
+    Parameters
+    ----------
+    table : LeaderTable
+    values : ndarray, shape (n, 2)
+        Of the leader.
+    prices : ndarray, shape (n, 3), optional
+        The follower's; those of the mechanism where not given.
+
+    Raises
+    ------
+    ValueError
+        Values outside the support, or prices of another shape.
+    """
+    found = table.follower(values) if prices is None else prices
+    if found.shape != (len(values), 3):
+        raise ValueError(f"prices: shape {found.shape}, expected ({len(values)}, 3)")
+    margins = [
+        _margin(table, [Fraction(float(z)) for z in v], [Fraction(float(z)) for z in p])
+        for v, p in zip(values, found, strict=True)
+    ]
+    return Certificate(np.asarray(values, float), np.array(margins))
+
+
+def _margin(table: LeaderTable, own: list[Fraction], menu: list[Fraction]) -> float:
+    a, b, c = menu
+    bundle = not table.market.unit_demand
+    least = None
+    for taken, polygon in _regions(table, own, bundle):
+        if taken == 3:
+            gaps = [min(a - x, b - y, c - x - y) for x, y in polygon]
+        else:
+            one, two = (a, b) if taken == 1 else (b, a)
+            turned = polygon if taken == 1 else [(y, x) for x, y in polygon]
+            low = _half(turned, lambda p, two=two: two - p[1])
+            high = _half(turned, lambda p, two=two: p[1] - two)
+            gaps = [min(one - x, c - x - y) for x, y in low]
+            gaps += [min(one - two - x + y, c - two - x) for x, y in high]
+        for gap in gaps:
+            least = gap if least is None else min(least, gap)
+    return float("inf") if least is None else float(least)
+
+
+def _half(polygon: list[_Point], value: object) -> list[_Point]:
+    """Part of a convex polygon on which a linear function is 0 or more."""
+    out = []
+    for k, here in enumerate(polygon):
+        there = polygon[(k + 1) % len(polygon)]
+        f, g = value(here), value(there)
+        if f >= 0:
+            out.append(here)
+        if (f > 0 > g) or (f < 0 < g):
+            t = f / (f - g)
+            out.append(tuple(p + t * (q - p) for p, q in zip(here, there, strict=True)))
+    return out
+
+
+def _regions(
+    table: LeaderTable, own: list[Fraction], bundle: bool
+) -> Iterator[tuple[int, list[_Point]]]:
+    """Closed polygons of others' values, within the support, and what may be taken."""
+    knots = [Fraction(float(z)) for z in table.knots]
+    top = Fraction(float(table.market.second.top))
+    worth = [Fraction(0), own[0], own[1], own[0] + own[1]]
+    elements = range(4) if bundle else range(3)
+    approx = [float(w) for w in worth]
+    n = len(knots)
+    for i in range(n - 1):
+        for j in range(n - 1):
+            for up in (False, True):
+                d = -1 if up else 1
+                ii, jj = (i + 1, j + 1) if up else (i, j)
+                at = [(ii, jj), (ii + d, jj), (ii, jj + d)]
+                rows = [table.prices[p] for p in at]
+                rough = np.array(
+                    [
+                        [approx[k] - (r[k - 1] if k else 0) for k in elements]
+                        for r in rows
+                    ]
+                )
+                for taken in elements[1:]:
+                    lost = (rough[:, taken, None] < rough - 1e-9).all(axis=0)
+                    if lost.any():
+                        continue
+                    exact = [
+                        [
+                            worth[k] - (Fraction(float(r[k - 1])) if k else 0)
+                            for k in elements
+                        ]
+                        for r in rows
+                    ]
+                    corners = [(knots[p], knots[q]) for p, q in at]
+                    polygon = [x for x in corners]
+                    for other in elements:
+                        if other == taken or not polygon:
+                            continue
+                        gap = [e[taken] - e[other] for e in exact]
+                        polygon = _half(polygon, _linear(corners, gap))
+                    for side in (0, 1):
+                        polygon = _half(polygon, lambda p, s=side: top - p[s])
+                    if polygon:
+                        yield taken, polygon
+
+
+def _linear(corners: list[_Point], gap: list[Fraction]) -> object:
+    """The linear function with these values at the corners of a right triangle."""
+    (x0, y0), (x1, _), (_, y2) = corners
+    gx, gy = (gap[1] - gap[0]) / (x1 - x0), (gap[2] - gap[0]) / (y2 - y0)
+    return lambda p: gap[0] + gx * (p[0] - x0) + gy * (p[1] - y0)

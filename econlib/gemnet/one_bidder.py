@@ -1,0 +1,213 @@
+r"""One bidder: menus that are known to be optimal, and menus that are learnt.
+
+With one bidder nothing can be sold twice, and the menu network is RochetNet.  For m
+items, independent and uniform on [0, 1], the *straight-jacket auction* sells any r of
+them at a price :math:`p_r` with
+
+.. math::
+
+   \mathrm{vol}\Big\{x\in[0,1]^r:\ \sum_{j\in J}x_j\le p_{|J|}\ \forall J\Big\}
+   =1-\frac r{m+1},
+
+optimal for up to six items (Giannakopoulos and Koutsoupias 2018).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy import stats
+from torch import Tensor
+
+from econlib.menus import MenuNet, hard_choice, soft_choice
+from econlib.training import FitResult, fit, generator, pick_device
+from econlib.valuations import Marginal
+
+__all__ = [
+    "LearnedMenu",
+    "menu_revenue",
+    "train_menu",
+    "uniform_prices",
+    "uniform_revenue",
+]
+
+_REVIVALS = (0.1, 0.2, 0.3, 0.4, 0.5)
+
+
+def uniform_prices(m: int, log2_n: int = 18, seed: int = 0) -> Float[np.ndarray, " m"]:
+    """Prices of any 1, ..., m of m uniform items, by the straight-jacket condition.
+
+    Parameters
+    ----------
+    m : int
+        Items, 1 to 6.
+    log2_n : int
+        Points of a scrambled Sobol sequence in each dimension, 10 to 24.
+    seed : int
+
+    Raises
+    ------
+    ValueError
+        A number of items or points out of range.
+
+    Notes
+    -----
+    The largest sum over r of some coordinates is that of the r largest, so that
+    :math:`p_r` is an order statistic of the total of those r-tuples that meet the
+    conditions before.
+    """
+    if not 1 <= m <= 6:
+        raise ValueError(f"m = {m}: expected an integer, 1 to 6")
+    if not 10 <= log2_n <= 24:
+        raise ValueError(f"log2_n = {log2_n}: expected an integer, 10 to 24")
+    prices = np.empty(m)
+    for r in range(1, m + 1):
+        u = stats.qmc.Sobol(r, rng=seed + r).random_base2(log2_n)
+        sums = np.cumsum(-np.sort(-u, axis=1), axis=1)
+        inside = (sums[:, : r - 1] <= prices[: r - 1]).all(axis=1)
+        total = np.sort(sums[inside, -1])
+        prices[r - 1] = total[round((1 - r / (m + 1)) * len(u)) - 1]
+    return prices
+
+
+def uniform_revenue(
+    prices: Float[np.ndarray, " m"], log2_n: int = 18, seed: int = 1
+) -> float:
+    """Revenue of prices by number of items, from one bidder with uniform values."""
+    u = stats.qmc.Sobol(len(prices), rng=seed).random_base2(log2_n)
+    sums = np.cumsum(-np.sort(-u, axis=1), axis=1)
+    gains = np.column_stack([np.zeros(len(u)), sums - prices])
+    return float(np.append(0.0, prices)[gains.argmax(axis=1)].mean())
+
+
+@dataclass(frozen=True)
+class LearnedMenu:
+    """A menu that was trained.
+
+    Attributes
+    ----------
+    allocations : ndarray, shape (n_choices, n_items)
+        Of the opt-out, first, and the entries.
+    payments : ndarray, shape (n_choices,)
+    fit : FitResult
+    """
+
+    allocations: Float[np.ndarray, "n_choices n_items"]
+    payments: Float[np.ndarray, " n_choices"]
+    fit: FitResult
+
+
+def _draw(laws: list[Marginal], n: int, rng: np.random.Generator) -> np.ndarray:
+    return np.stack([law.ppf(rng.random(n)) for law in laws], axis=1)
+
+
+def train_menu(
+    laws: list[Marginal],
+    *,
+    n_entries: int = 32,
+    n_steps: int = 3000,
+    batch: int = 1024,
+    lr: float = 2e-2,
+    temperature: tuple[float, float] = (50.0, 400.0),
+    unit_demand: bool = False,
+    seed: int = 0,
+    device: str = "cpu",
+) -> LearnedMenu:
+    """Train a menu of lotteries for one bidder.
+
+    Parameters
+    ----------
+    laws : list of Marginal
+        Of each item.
+    n_entries : int
+        Lotteries besides the opt-out, 1 or more.
+    n_steps, batch : int
+        Steps, and fresh values in each.
+    lr : float
+        Adam's first rate.
+    temperature : (float, float)
+        Sharpness of the choice at the first and the last step, geometric between, for
+        values whose mean is one half.
+    unit_demand : bool
+        Whether the probabilities of an entry sum to at most one.
+    seed : int
+    device : str
+
+    Raises
+    ------
+    ValueError
+        No entry, no step, or a batch of none.
+    TrainingError
+        A loss that is not finite.
+    """
+    for name, value in (("n_steps", n_steps), ("batch", batch)):
+        if value < 1:
+            raise ValueError(f"{name} = {value}: expected an integer, 1 or more")
+    place, m = pick_device(device), len(laws)
+    rng, draws = generator(seed, place), np.random.default_rng([seed, 1])
+    sample = _draw(laws, 4096, draws)
+    scale = 2 * float(sample.mean())
+    # in units of twice the mean value; rare large values are seen in training
+    top = np.quantile(sample, 0.999, axis=0) / scale
+    kw = {"dtype": torch.float32, "device": place}
+    support = torch.as_tensor(np.stack([np.zeros(m), top], axis=1), **kw)[None]
+    net = MenuNet(
+        n_entries,
+        torch.zeros(1, m, **kw),
+        support,
+        torch.ones(1, **kw),
+        generator=rng,
+    )
+    low, high = temperature
+    at = {int(share * n_steps) for share in _REVIVALS}
+
+    def menu() -> tuple[Tensor, Tensor]:
+        a, t = net.menu()
+        if unit_demand:
+            a = a / a.sum(dim=-1, keepdim=True).clamp(min=1.0)
+        return a, t
+
+    def loss(step: int) -> Tensor:
+        types = torch.as_tensor(_draw(laws, batch, draws) / scale, **kw)[None]
+        if step in at and not unit_demand:
+            net.revive(types, torch.zeros_like(types), rng)
+        a, t = menu()
+        utilities = torch.baddbmm(-t[:, None], types, a.transpose(1, 2))
+        τ = low * (high / low) ** (step / max(1, n_steps - 1))
+        return -(soft_choice(utilities, τ) * t[:, None]).sum(dim=2).mean()
+
+    done = fit(loss, net.parameters(), n_steps, lr=lr, tolerance=0.05)
+    with torch.no_grad():
+        a, t = menu()
+    return LearnedMenu(
+        a[0].double().cpu().numpy(), t[0].double().cpu().numpy() * scale, done
+    )
+
+
+def menu_revenue(
+    allocations: Float[np.ndarray, "n_choices n_items"],
+    payments: Float[np.ndarray, " n_choices"],
+    laws: list[Marginal],
+    log2_n: int = 17,
+    seed: int = 2,
+) -> float:
+    """Revenue of a menu, the bidder choosing the best entry, of equal ones the dearest.
+
+    Parameters
+    ----------
+    allocations, payments : ndarray
+        The opt-out among them.
+    laws : list of Marginal
+    log2_n : int
+        Points of a scrambled Sobol sequence.
+    seed : int
+    """
+    u = stats.qmc.Sobol(len(laws), rng=seed).random_base2(log2_n)
+    v = np.stack([law.ppf(x) for law, x in zip(laws, u.T, strict=True)], axis=1)
+    order = np.argsort(-payments, kind="stable")
+    a, t = allocations[order], payments[order]
+    best = hard_choice(torch.as_tensor(v @ a.T - t)).numpy()
+    return float(t[best].mean())

@@ -1,0 +1,208 @@
+"""The leader's table and the exact reply: certificates, geometry, training."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from econlib.gemnet import affine, certificates, kernels, laws, residual
+
+UNIFORM = affine.AffineMaximiser.symmetric(-0.63530, -0.90928, -1.13910)
+
+
+@pytest.fixture(scope="module")
+def table():
+    market = laws.market("u01")
+    return residual.start_table(market, UNIFORM, residual.boost_knots(UNIFORM))
+
+
+def random_table(rng, name="u01", n=5, unit_demand=False):
+    """Any table is feasible, the more so a bad one."""
+    market = laws.market(name, unit_demand=unit_demand)
+    knots = np.sort(np.append(rng.random(n - 2), [0.0, 1.0]))
+    single = rng.uniform(0.1, 1.0, (n, n, 2))
+    both = single.sum(axis=2) * rng.uniform(0.6, 1.1, (n, n))
+    prices = np.concatenate([single, both[..., None]], axis=2)
+    return residual.LeaderTable(market, UNIFORM, knots, prices)
+
+
+def test_an_affine_maximiser_is_its_own_table_and_a_possible_reply():
+    market = laws.market("u01")
+    knots = residual.boost_knots(UNIFORM)
+    grid = np.stack(np.meshgrid(knots, knots, indexing="ij"), axis=-1)
+    exact = residual.LeaderTable(market, UNIFORM, knots, UNIFORM.prices(0, grid))
+    v = np.random.default_rng(0).random((2000, 2))
+    assert exact.leader(v) == pytest.approx(UNIFORM.prices(0, v), abs=1e-12)
+    law = market.second
+    for s, t in v[:200]:
+        both, _, edges, _, count = kernels.demand(knots, exact.prices, s, t)
+        wish = UNIFORM.prices(1, np.array([s, t]))
+        mended = kernels.repair(both, edges, count, wish)
+        # the affine maximiser never sells twice: its prices need no repair
+        assert mended[:2] == pytest.approx(wish[:2], abs=1e-6)
+        alone = kernels.revenue(law.breaks, law.coefficients, *wish)
+        starts = np.array([wish])
+        _, found = kernels.reply(
+            knots, exact.prices, law.breaks, law.coefficients, s, t, starts, 0.03, True
+        )
+        assert found >= alone - 1e-7
+
+
+def test_reply_to_the_affine_maximiser_earns_what_is_known(table):
+    assert affine.affine_revenue(table.market, UNIFORM) == pytest.approx(
+        0.874399, abs=2e-6
+    )
+    # and the reply, tabulated, with the best reply to it
+    assert 0.8752 < table.revenue(48, 192) < 0.8763
+
+
+@pytest.mark.parametrize("name", laws.LAWS)
+@pytest.mark.parametrize("unit_demand", [False, True])
+def test_random_tables_never_sell_twice_exactly(name, unit_demand):
+    rng = np.random.default_rng(3)
+    for _ in range(4):
+        some = random_table(rng, name, unit_demand=unit_demand)
+        v = some.market.first.ppf(rng.random((6, 2)))
+        v[0] = some.market.first.top
+        found = certificates.certify(some, v)
+        assert found.n_violations == 0
+        finite = found.margins[np.isfinite(found.margins)]
+        assert (finite > 0.9e-9).all()
+
+
+def test_certificate_has_teeth(table):
+    rng = np.random.default_rng(4)
+    v = rng.random((40, 2))
+    prices = table.follower(v)
+    assert certificates.certify(table, v, prices).n_violations == 0
+    lowered = certificates.certify(table, v, prices - 1 / 500)
+    assert lowered.n_violations >= 10
+    # bounds are tight: somewhere the margin is the strictness itself
+    margins = certificates.certify(table, v, prices).margins
+    assert margins.min() == pytest.approx(kernels.MARGIN, rel=0.05)
+
+
+def test_played_profiles_agree_with_the_certificate(table):
+    rng = np.random.default_rng(5)
+    v1, v2 = rng.random((300, 2)), rng.random((300, 40, 2))
+    _, clash = table.play(v1, v2)
+    assert not clash.any()
+    broken = replace(table, prices=table.prices - 0.05)
+    lead = broken.leader(v2.reshape(-1, 2))  # a leader with other prices than agreed
+    follow = table.follower(v1)
+    gains = v1[:, None] - lead.reshape(300, 40, 3)[..., :2]
+    other = v2 - follow[:, None, :2]
+    assert ((gains > 0) & (other > 0)).any()
+
+
+def test_menus_are_functions_of_the_other_alone(table):
+    v = np.random.default_rng(6).random((20, 2))
+    assert np.array_equal(table.follower(v), table.follower(v[::-1])[::-1])
+    one = table.follower(v[:1])
+    assert np.array_equal(one, table.follower(np.vstack([v[:1], v]))[:1])
+
+
+def test_no_misreport_gains(table):
+    rng = np.random.default_rng(7)
+    v1, v2 = rng.random((30, 2)), rng.random((30, 2))
+    follow = table.follower(v1)
+
+    def gain(v, menu, report):
+        gains = np.array([0.0, *(np.array([*report, report.sum()]) - menu)])
+        k = gains.argmax()
+        return ([0.0, v[0], v[1], v.sum()][k]) - ([0.0, *menu][k])
+
+    for mine, menu in zip(v2, follow, strict=True):
+        truth = gain(mine, menu, mine)
+        lies = [gain(mine, menu, r) for r in rng.random((50, 2))]
+        assert truth >= max(lies) - 1e-12
+
+
+def test_refining_does_not_change_the_function(table):
+    finer = residual.refine(table)
+    v = np.random.default_rng(8).random((500, 2))
+    assert finer.leader(v) == pytest.approx(table.leader(v), abs=1e-12)
+    assert len(finer.knots) == 2 * len(table.knots) - 1
+    more = residual.refine(table, np.array([0.324, 0.43]))
+    assert more.leader(v) == pytest.approx(table.leader(v), abs=0.05)
+    at = np.array([[0.324, 0.43], [0.0, 1.0]])
+    assert more.leader(at) == pytest.approx(table.leader(at), abs=1e-12)
+
+
+def test_slope_of_the_reply_is_that_of_differences(table):
+    """Where the repaired revenue has a slope, it is the envelope's."""
+    rng = np.random.default_rng(9)
+    # without the ties of a table in which both bidders' prices are tight
+    moved = table.prices + 0.01 * rng.standard_normal(table.prices.shape)
+    table = replace(table, prices=moved)
+    law, h, smooth = table.market.second, 1e-7, 0
+    for point in rng.random((60, 2)):
+        warm = table.follower(point[None])
+        _, slope = kernels.gradient(
+            table.knots,
+            table.prices,
+            law.breaks,
+            law.coefficients,
+            point[None],
+            np.ones(1),
+            warm,
+            True,
+        )
+
+        def mended(prices, wish, point=point):
+            both, _, edges, _, count = kernels.demand(table.knots, prices, *point)
+            return kernels.repair(both, edges, count, wish)
+
+        # wish for less where a price sits on its bound, so that it follows the bound
+        wish = warm[0].copy()
+        for q in range(3):
+            lower = warm[0].copy()
+            lower[q] -= 1e-4
+            if abs(mended(table.prices, lower)[q] - warm[0, q]) < 1e-8:
+                wish[q] -= 1e-4
+        for _ in range(3):
+            way = rng.standard_normal(table.prices.shape)
+            ends = [
+                kernels.revenue(
+                    law.breaks, law.coefficients, *mended(table.prices + z * way, wish)
+                )
+                for z in (-h, 0.0, h)
+            ]
+            left, right = np.diff(ends) / h
+            if abs(left) < 1e-4 or abs(left - right) > 1e-2 * abs(left):
+                continue  # flat, or a corner, where several triangles tie
+            smooth += 1
+            assert (slope * way).sum() == pytest.approx(left, rel=0.02)
+    assert smooth >= 10
+
+
+def test_training_raises_the_revenue(table):
+    done = residual.train(table, steps=60, rates=(1e-3, 1e-4), n=12, n_leader=32)
+    assert len(done.curve) == 60
+    assert done.table.revenue(48, 192) > table.revenue(48, 192)
+    v = np.random.default_rng(10).random((10, 2))
+    assert certificates.certify(done.table, v).n_violations == 0
+    # items are exchangeable, and stay so
+    a, b = done.table.prices[..., 0], done.table.prices[..., 1]
+    assert a == pytest.approx(b.T, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda t: replace(t, knots=np.array([0.0, 0.5])), "from 0 to 1"),
+        (lambda t: replace(t, prices=t.prices * np.nan), "finite"),
+        (lambda t: t.follower(np.array([[0.2, 1.2]])), r"support, \[0, 1\]"),
+        (lambda t: t.leader(np.array([[-0.2, 0.2]])), "support"),
+        (lambda t: residual.train(t, steps=0), "steps = 0"),
+        (
+            lambda t: certificates.certify(t, np.zeros((2, 2)), np.ones((1, 3))),
+            "prices: shape",
+        ),
+    ],
+)
+def test_bad_input_is_named(table, call, message):
+    with pytest.raises(ValueError, match=message):
+        call(table)
