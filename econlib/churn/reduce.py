@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import expit
-from scipy.stats import binom
+from scipy.stats import binom, hypergeom
 
 from econlib.churn.banks import ModelBank
 from econlib.churn.measures import ChurnDecomposition, expected_churn
@@ -35,6 +35,7 @@ __all__ = [
     "matched_churn",
     "subset_churn",
     "train_methods",
+    "vote_churn",
     "vote_probability",
 ]
 
@@ -97,48 +98,89 @@ def matched_churn(
     return MatchedChurn(float((a != b).mean()), parts, float(2 * together.mean()))
 
 
+def _checked_members(a: np.ndarray, b: np.ndarray, k: int) -> None:
+    most = len(a) // 2 if a is b else min(len(a), len(b))
+    if not 1 <= k <= most:
+        raise ValueError(f"k = {k}: expected 1 to {most} members")
+
+
 def subset_churn(
     a: Float[np.ndarray, "m n"],
     b: Float[np.ndarray, "m_b n"],
     k: int,
     rng: np.random.Generator,
     *,
-    vote: bool = False,
     n_draws: int = 200,
 ) -> float:
-    """Mean churn of two ensembles of k members each, drawn from two banks.
+    """Mean churn of two ensembles of k members each, who average probabilities.
 
     Parameters
     ----------
     a, b : ndarray, shapes (m, n) and (m_b, n)
         Scores; if both are the same object, no member is in both ensembles.
     k : int
-        Members, 1 to m, odd where they vote, at most m/2 from one bank.
+        Members, 1 to m, at most m/2 from one bank.
     rng : Generator
-    vote : bool
-        Whether members vote; their probabilities are averaged otherwise.
     n_draws : int
         Pairs of ensembles, 1 or more.
 
     Raises
     ------
     ValueError
-        More members than there are, or an even number of votes.
+        More members than there are.
     """
-    most = len(a) // 2 if a is b else min(len(a), len(b))
-    if not 1 <= k <= most or (vote and k % 2 == 0):
-        raise ValueError(f"k = {k}: expected 1 to {most}, odd where members vote")
-
-    def labels(members: np.ndarray) -> np.ndarray:
-        return members.mean(axis=0) > 0.5
-
-    pa, pb = ((x > 0) * 1.0 if vote else expit(x) for x in (a, b))
+    _checked_members(a, b, k)
+    pa, pb = expit(a), expit(b)
     total = 0.0
     for _ in range(n_draws):
         first = rng.permutation(len(a))
         second = first[k:] if a is b else rng.permutation(len(b))
-        total += (labels(pa[first[:k]]) != labels(pb[second[:k]])).mean()
+        one, two = pa[first[:k]].mean(axis=0), pb[second[:k]].mean(axis=0)
+        total += ((one > 0.5) != (two > 0.5)).mean()
     return float(total / n_draws)
+
+
+def vote_churn(
+    a: Float[np.ndarray, "m n"], b: Float[np.ndarray, "m_b n"], k: int
+) -> float:
+    """Mean churn of two majority votes of k members each, over all ways to draw them.
+
+    Parameters
+    ----------
+    a, b : ndarray, shapes (m, n) and (m_b, n)
+        Scores; if both are the same object, no member votes in both ensembles.
+    k : int
+        Members, odd, 1 to m, at most m/2 from one bank.
+
+    Raises
+    ------
+    ValueError
+        More members than there are, or an even number of them.
+
+    Examples
+    --------
+    Two of four members say 1, so that two single votes differ twice in three times:
+
+    >>> scores = np.array([[1.0], [1.0], [-1.0], [-1.0]])
+    >>> round(vote_churn(scores, scores, 1), 6)
+    0.666667
+    """
+    _checked_members(a, b, k)
+    if k % 2 == 0:
+        raise ValueError(f"k = {k}: expected an odd number")
+    ones = (a > 0).sum(axis=0)
+    if a is not b:
+        pa = hypergeom.sf(k // 2, len(a), ones, k)
+        pb = hypergeom.sf(k // 2, len(b), (b > 0).sum(axis=0), k)
+        return float((pa * (1 - pb) + pb * (1 - pa)).mean())
+    m = len(a)
+    total = np.arange(m + 1)[:, None]  # members that say 1, and i of them in the first
+    i = np.arange(k + 1)
+    first = hypergeom.pmf(i, m, total, k)
+    left = np.clip(total - i, 0, m - k)
+    second = hypergeom.sf(k // 2, m - k, left, k)
+    differ = np.where(i > k // 2, 1 - second, second)
+    return float((first * differ).sum(axis=1)[ones].mean())
 
 
 def vote_probability(p: Float[np.ndarray, " n"], k: int) -> Float[np.ndarray, " n"]:

@@ -170,10 +170,31 @@ def test_ensembles_drawn_from_a_bank_follow_the_law():
     votes = np.where(np.random.default_rng(1).random((60, 4000)) < p, 1.0, -1.0)
     rng = np.random.default_rng(2)
     for k in (1, 3, 5):
-        drawn = reduce.subset_churn(votes, votes, k, rng, vote=True, n_draws=60)
+        drawn = reduce.vote_churn(votes, votes, k)
         assert drawn == pytest.approx(reduce.majority_churn(p, k), rel=0.05)
     same = np.repeat(votes[:1], 10, axis=0)
     assert reduce.subset_churn(same, same, 5, rng, n_draws=2) == 0
+
+
+def test_churn_of_votes_is_that_of_all_ensembles():
+    rng = np.random.default_rng(3)
+    a, b = rng.normal(size=(7, 30)), rng.normal(size=(5, 30))
+
+    def votes(scores, members):
+        return (scores[list(members)] > 0).mean(axis=0) > 0.5
+
+    one = [
+        (votes(a, x) != votes(a, y)).mean()
+        for x in itertools.combinations(range(7), 3)
+        for y in itertools.combinations(sorted(set(range(7)) - set(x)), 3)
+    ]
+    two = [
+        (votes(a, x) != votes(b, y)).mean()
+        for x in itertools.combinations(range(7), 3)
+        for y in itertools.combinations(range(5), 3)
+    ]
+    assert reduce.vote_churn(a, a, 3) == pytest.approx(np.mean(one))
+    assert reduce.vote_churn(a, b, 3) == pytest.approx(np.mean(two))
 
 
 def test_every_way_to_train_is_measured_against_what_it_replaces():
@@ -292,6 +313,8 @@ def test_a_slice_of_a_recorded_run_can_be_made_again():
             "a, b",
         ),
         (lambda: reduce.subset_churn(np.eye(4), np.eye(4), 5, RNG), "k = 5"),
+        (lambda: reduce.vote_churn(np.eye(4), np.eye(4), 5), "k = 5"),
+        (lambda: reduce.vote_churn(np.eye(4), np.eye(4), 2), "odd"),
         (
             lambda: reduce.train_methods(split("hmda", cap=200), BankConfig(), m=8),
             "m = 8, k = 5",
