@@ -248,7 +248,9 @@ def best_affine(
     values = np.column_stack([-slope, -ones, ones])
     rows = np.repeat(np.arange(len(here)), width + 2)
     shape = (len(here), len(cost))
-    program.add_rows(sp.csr_matrix((values.ravel(), (rows, columns.ravel())), shape), 0)
+    program.add_rows(
+        sp.csr_matrix((values.ravel(), (rows, columns.ravel())), shape), lower=0.0
+    )
     per_item = sp.kron(sp.eye(spots), sp.kron(np.ones((1, n)), sp.eye(m)))
     rest = sp.csr_matrix((spots * m, spots))
     program.add_rows(sp.hstack([per_item, rest]), upper=1.0)
