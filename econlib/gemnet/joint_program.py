@@ -232,11 +232,14 @@ class _Model:
         for i in range(self.n):
             others, own = t.others(i), self.profiles[:, i]
             centres, widths = t.centres[i] / self.scale, t.widths[i] / self.scale
-            for p, (row, c) in enumerate(zip(others, own, strict=True)):
-                a, y, w = t.bundles[i][row], self.y[i][p], self.w[i][p]
+            for p, (row, c) in enumerate(
+                zip(others.tolist(), own.tolist(), strict=True)
+            ):
+                a = t.bundles[i][row]
+                y, w = self.y[i][p].tolist(), self.w[i][p].tolist()
                 worth = a @ centres[c]
                 apart = np.abs(a[:, None] - a[None]) @ widths[c]
-                self.rows.add(dict.fromkeys(y.tolist(), 1.0), 1.0, 1.0)
+                self.rows.add(dict.fromkeys(y, 1.0), 1.0, 1.0)
                 for k in range(len(a)):
                     self.rows.add({w[k]: 1.0, y[k]: -1.0}, 0.0)
                 for k, best in itertools.permutations(range(len(a)), 2):
@@ -255,7 +258,9 @@ class _Model:
                         extra = {} if form == "all" else {w[k]: big}
                         entries = row_ | {y[best]: -big} | extra
                         self.rows.add(entries, least + margin - big)
-                    if objective == "revenue" and form != "all":
+                    if form == "reference" or (
+                        form == "flags" and objective != "change"
+                    ):
                         big = max(least + top, 0.0)
                         self.rows.add(row_ | {y[best]: -big}, least - big)
 
@@ -287,7 +292,7 @@ class _Model:
                 continue
             theirs = t.bundles[j][t.others(j)[p]]
             for other in np.flatnonzero((mine + theirs > 1 + 1e-9).any(axis=1)):
-                entries = row_ | {y_best: -big, self.y[j][p, other]: -big}
+                entries = row_ | {y_best: -big, int(self.y[j][p, other]): -big}
                 self.rows.add(entries, least + margin - 2 * big)
 
     def feasibility(self, form: str) -> None:
@@ -323,7 +328,12 @@ class _Model:
         if objective == "change":
             for price, gap, before in zip(self.price, self.gap, t.prices, strict=True):
                 start = before[:, 1:] / self.scale
-                for p, g, b in zip(price.flat, gap.flat, start.flat, strict=True):
+                for p, g, b in zip(
+                    price.ravel().tolist(),
+                    gap.ravel().tolist(),
+                    start.flat,
+                    strict=True,
+                ):
                     self.rows.add({g: 1.0, p: -1.0}, -b)
                     self.rows.add({g: 1.0, p: 1.0}, b)
                 cost[gap] = 1.0
@@ -344,11 +354,14 @@ class _Model:
         relaxation the linear program of the optimal auction.
         """
         t, others, own = self.table, self.table.others(i), self.profiles[:, i]
-        at = {pair: p for p, pair in enumerate(zip(others, own, strict=True))}
-        for p, (row, c) in enumerate(zip(others, own, strict=True)):
+        at = {
+            pair: p
+            for p, pair in enumerate(zip(others.tolist(), own.tolist(), strict=True))
+        }
+        for p, (row, c) in enumerate(zip(others.tolist(), own.tolist(), strict=True)):
             pay, most = int(self.pay[p, i]), float(self.tops[i][row].max())
-            for k, y in enumerate(self.y[i][p]):
-                entries = {pay: -1.0, int(y): -most}
+            for k, y in enumerate(self.y[i][p].tolist()):
+                entries = {pay: -1.0, y: -most}
                 if k:
                     entries[int(self.price[i][row, k - 1])] = 1.0
                 self.rows.add(entries, -most)
