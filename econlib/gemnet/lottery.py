@@ -91,6 +91,11 @@ class AllocationList:
             payments[part] = paid[np.arange(len(best)), :, best]
         return MenuOutcome(allocation, payments)
 
+    def mechanism(self, bidder: int, told: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What a bidder gets and pays at told profiles."""
+        done = self.play(told)
+        return done.allocation[:, bidder], done.payments[:, bidder]
+
 
 def deterministic_allocations(
     n_bidders: int, n_items: int, *, unit_demand: bool = False

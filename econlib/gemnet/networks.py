@@ -111,6 +111,7 @@ def single_prices(
     bundles: Float[np.ndarray, "n_entries n_items"],
     values: Float[np.ndarray, "n_samples n_items"],
     rounds: int = 4,
+    start: Float[np.ndarray, " n_entries"] | None = None,
 ) -> Float[np.ndarray, " n_entries"]:
     """Prices that earn most from one bidder alone on a sample, one price at a time.
 
@@ -120,11 +121,12 @@ def single_prices(
     values : ndarray, shape (n_samples, n_items)
     rounds : int
         Passes over the entries.
+    start : ndarray, shape (n_entries,), optional
+        Prices to begin with; without them nobody buys at first.
     """
     n = len(values)
     worth = values @ bundles.T
-    # start where nobody buys, then lower one price after the other
-    prices = worth.max(axis=0) * 1.01 + 1e-9
+    prices = worth.max(axis=0) * 1.01 + 1e-9 if start is None else start.copy()
     for _ in range(rounds):
         for k in np.argsort(-bundles.sum(axis=1), kind="stable"):
             gains = worth - prices
@@ -334,6 +336,12 @@ class MenuNetwork(nn.Module):
         arrays = [z.double().cpu().numpy() for z in (bundles, prices[bidder])]
         return arrays[0], arrays[1]
 
+    def mechanism(self, bidder: int, told: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What a bidder gets and pays at told profiles, as if nothing could clash."""
+        menu = self.menus(bidder, np.delete(told, bidder, axis=1))
+        found = hard_choice(*menu, told[:, bidder])
+        return found.allocation, found.payment
+
 
 def _check_bundles(bundles: np.ndarray, n_items: int, unit_demand: bool) -> None:
     if bundles.ndim != 2 or bundles.shape[1] != n_items:
@@ -381,7 +389,5 @@ def play(
     for begin in range(0, len(values), chunk):
         part = slice(begin, begin + chunk)
         for i in range(net.n_bidders):
-            others = np.delete(values[part], i, axis=1)
-            found = hard_choice(*net.menus(i, others), values[part, i])
-            allocation[part, i], payments[part, i] = found.allocation, found.payment
+            allocation[part, i], payments[part, i] = net.mechanism(i, values[part])
     return MenuOutcome(allocation, payments)

@@ -44,14 +44,9 @@ def test_any_list_is_truthful_and_pays_its_way():
         a[0] = 0
         boosts = np.append(0.0, -rng.random(11))
         rule = lottery.AllocationList(a, boosts, rng.uniform(0.5, 2, n))
-
-        def mechanism(i, told, rule=rule):
-            done = rule.play(told)
-            return done.allocation[:, i], done.payments[:, i]
-
         v = rng.random((20, n, m))
         support = np.tile([0.0, 1.0], (n, m, 1))
-        found = regretnet.largest_regret(mechanism, v, support, n_grid=256)
+        found = regretnet.largest_regret(rule.mechanism, v, support, n_grid=256)
         assert found.regret.max() <= 1e-9
         done = rule.play(v)
         utility = (done.allocation * v).sum(axis=2) - done.payments

@@ -101,17 +101,12 @@ def test_a_menu_fed_with_ones_own_value_is_caught():
         2, 2, bundles=networks.deterministic_bundles(2), generator=generator(0)
     )
 
-    def honest(i, told):
-        menu = net.menus(i, told[:, 1 - i])
-        found = networks.hard_choice(*menu, told[:, i])
-        return found.allocation, found.payment
-
     def leaky(i, told):
         found = networks.hard_choice(*net.menus(i, told[:, i]), told[:, i])
         return found.allocation, found.payment
 
     v = np.random.default_rng(0).random((100, 2, 2))
-    assert regretnet.largest_regret(honest, v, SUPPORT).regret.max() <= 1e-9
+    assert regretnet.largest_regret(net.mechanism, v, SUPPORT).regret.max() <= 1e-9
     assert regretnet.largest_regret(leaky, v, SUPPORT).regret.max() > 1e-3
 
 
