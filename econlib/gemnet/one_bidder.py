@@ -22,7 +22,7 @@ from jaxtyping import Float
 from scipy import integrate, optimize, stats
 from torch import Tensor
 
-from econlib.gemnet.networks import deterministic_bundles, single_prices
+from econlib.gemnet.offers import deterministic_bundles, single_prices
 from econlib.menus import MenuNet, hard_choice, reach, soft_choice
 from econlib.training import FitResult, fit, generator, pick_device
 from econlib.valuations import Marginal

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from econlib.gemnet import kernels, laws, menu_training, networks
+from econlib.gemnet import kernels, laws, menu_training, networks, offers
 from econlib.gemnet.discrete import item_types
 from econlib.training import TrainingError, generator
 
-BOTH = networks.deterministic_bundles(2)
+BOTH = offers.deterministic_bundles(2)
 
 
 def uniform(n_bidders, n_items):
@@ -24,7 +24,7 @@ def uniform(n_bidders, n_items):
 def test_a_menu_does_not_move_with_ones_own_value(n, m, unit_demand, free):
     kind = {"n_entries": 5}
     if not free:
-        kind = {"bundles": networks.deterministic_bundles(m, unit_demand=unit_demand)}
+        kind = {"bundles": offers.deterministic_bundles(m, unit_demand=unit_demand)}
     net = networks.MenuNetwork(
         n, m, unit_demand=unit_demand, generator=generator(1), **kind
     )
@@ -79,7 +79,7 @@ def test_the_loss_of_a_sharp_choice_counts_what_is_sold_twice():
 def test_start_prices_earn_nearly_what_one_bidder_pays_at_most():
     law = laws.market("u01").first
     v = uniform(1, 2)(4096, np.random.default_rng(0))
-    b, a, c = networks.single_prices(BOTH, v[:, 0])
+    b, a, c = offers.single_prices(BOTH, v[:, 0])
     earned = kernels.revenue(law.breaks, law.coefficients, a, b, c)
     assert earned > 0.98 * (12 + 2 * 2**0.5) / 27
 
@@ -149,7 +149,7 @@ def test_a_loss_that_is_not_finite_stops_the_training():
             lambda: networks.MenuNetwork(2, 2, bundles=BOTH).menus(0, np.ones((1, 4))),
             "others: 4 values",
         ),
-        (lambda: networks.deterministic_bundles(13), "n_items = 13"),
+        (lambda: offers.deterministic_bundles(13), "n_items = 13"),
         (
             lambda: menu_training.finite_profiles(
                 np.ones((64, 2)), np.full(64, 1 / 64), 3

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from econlib.gemnet import discrete, laws, menu_training, networks, regretnet
+from econlib.gemnet import discrete, laws, menu_training, networks, offers, regretnet
 from econlib.training import generator
 
 FINITE = (np.ones((1, 1, 1)), np.ones(1))
@@ -98,7 +98,7 @@ def test_regret_of_finite_types_is_exact():
 
 def test_a_menu_fed_with_ones_own_value_is_caught():
     net = networks.MenuNetwork(
-        2, 2, bundles=networks.deterministic_bundles(2), generator=generator(0)
+        2, 2, bundles=offers.deterministic_bundles(2), generator=generator(0)
     )
 
     def leaky(i, told):
@@ -112,7 +112,7 @@ def test_a_menu_fed_with_ones_own_value_is_caught():
 
 def test_rationing_after_the_choice_is_caught():
     net = networks.MenuNetwork(
-        2, 2, bundles=networks.deterministic_bundles(2), generator=generator(0)
+        2, 2, bundles=offers.deterministic_bundles(2), generator=generator(0)
     )
     with torch.no_grad():
         for z in net.parameters():
