@@ -37,6 +37,7 @@ __all__ = [
     "uniform_revenue",
 ]
 
+_AVERAGED = 0.7  # of the steps come before those that are averaged
 _REVIVALS = (0.1, 0.2, 0.3, 0.4, 0.5)
 
 
@@ -168,8 +169,8 @@ def train_menu(
         torch.ones(1, **kw),
         generator=rng,
     )
-    if bundles:
-        _begin_with_bundles(net, sample / scale, unit_demand)
+    # entries for rare bundles look idle in a batch, and must not be given away
+    keep = bundles and _begin_with_bundles(net, sample / scale, unit_demand)
     low, high = temperature
     at = {int(share * n_steps) for share in _REVIVALS}
 
@@ -179,9 +180,15 @@ def train_menu(
             a = a / a.sum(dim=-1, keepdim=True).clamp(min=1.0)
         return a, t
 
+    means = [z.detach().clone() for z in net.parameters()]
+    first = int(_AVERAGED * n_steps)
+
     def loss(step: int) -> Tensor:
+        # the mean of the last steps, less the noise of their draws
+        for kept, mean in zip(net.parameters(), means, strict=True):
+            mean.lerp_(kept.detach(), 1 / max(1, step - first + 1))
         types = torch.as_tensor(_draw(laws, batch, draws) / scale, **kw)[None]
-        if step in at and not unit_demand:
+        if step in at and not unit_demand and not keep:
             net.revive(types, torch.zeros_like(types), rng)
         a, t = menu()
         utilities = torch.baddbmm(-t[:, None], types, a.transpose(1, 2))
@@ -190,6 +197,8 @@ def train_menu(
 
     done = fit(loss, net.parameters(), n_steps, lr=lr, tolerance=0.05)
     with torch.no_grad():
+        for kept, mean in zip(net.parameters(), means, strict=True):
+            kept.copy_(mean)
         a, t = menu()
     return LearnedMenu(
         a[0].double().cpu().numpy(), t[0].double().cpu().numpy() * scale, done
@@ -197,10 +206,11 @@ def train_menu(
 
 
 @torch.no_grad()
-def _begin_with_bundles(net: MenuNet, values: np.ndarray, unit_demand: bool) -> None:
+def _begin_with_bundles(net: MenuNet, values: np.ndarray, unit_demand: bool) -> bool:
+    """Whether there are entries enough to begin near whole bundles."""
     m = values.shape[1]
     if 2**m > net.logits.shape[1] + 1:
-        return
+        return False
     whole = deterministic_bundles(m, unit_demand=unit_demand)
     near = np.clip(whole, 0.001, 0.999)
     prices = single_prices(near, values)
@@ -209,6 +219,7 @@ def _begin_with_bundles(net: MenuNet, values: np.ndarray, unit_demand: bool) -> 
     net.logits[0, :n] = torch.logit(a)
     share = torch.as_tensor(prices).to(a) / reach(a[None], net.room)[0]
     net.depths[0, :n] = (1 - share) / net.depth[0]
+    return True
 
 
 def menu_revenue(
