@@ -167,11 +167,11 @@ def train_regret(
     n_steps: int = 2000,
     batch: int = 256,
     n_pool: int = 8192,
-    n_random: int = 4,
-    n_ascent: int = 2,
-    multiplier: float = 5.0,
-    growth: float = 1.0,
-    lr: float = 2e-3,
+    n_random: int = 2,
+    n_ascent: int = 1,
+    multiplier: float = 2.0,
+    growth: float = 0.1,
+    lr: float = 5e-3,
     seed: int = 0,
 ) -> RegretTraining:
     r"""Train a network in place by its augmented Lagrangian.
