@@ -19,21 +19,25 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy import stats
+from scipy import integrate, optimize, stats
 from torch import Tensor
 
-from econlib.menus import MenuNet, hard_choice, soft_choice
+from econlib.gemnet.offers import deterministic_bundles, single_prices
+from econlib.menus import MenuNet, hard_choice, reach, soft_choice
 from econlib.training import FitResult, fit, generator, pick_device
 from econlib.valuations import Marginal
 
 __all__ = [
     "LearnedMenu",
+    "bundle_optimum",
     "menu_revenue",
+    "pair_revenue",
     "train_menu",
     "uniform_prices",
     "uniform_revenue",
 ]
 
+_AVERAGED = 0.7  # of the steps come before those that are averaged
 _REVIVALS = (0.1, 0.2, 0.3, 0.4, 0.5)
 
 
@@ -110,9 +114,10 @@ def train_menu(
     n_entries: int = 32,
     n_steps: int = 3000,
     batch: int = 1024,
-    lr: float = 2e-2,
+    lr: float = 1e-2,
     temperature: tuple[float, float] = (50.0, 400.0),
     unit_demand: bool = False,
+    bundles: bool = True,
     seed: int = 0,
     device: str = "cpu",
 ) -> LearnedMenu:
@@ -133,6 +138,9 @@ def train_menu(
         values whose mean is one half.
     unit_demand : bool
         Whether the probabilities of an entry sum to at most one.
+    bundles : bool
+        Whether the first entries begin near whole bundles, where there are enough, at
+        about the prices that earn most among those; the rest begin at random.
     seed : int
     device : str
 
@@ -161,6 +169,8 @@ def train_menu(
         torch.ones(1, **kw),
         generator=rng,
     )
+    # entries for rare bundles look idle in a batch, and must not be given away
+    keep = bundles and _begin_with_bundles(net, sample / scale, unit_demand)
     low, high = temperature
     at = {int(share * n_steps) for share in _REVIVALS}
 
@@ -170,9 +180,15 @@ def train_menu(
             a = a / a.sum(dim=-1, keepdim=True).clamp(min=1.0)
         return a, t
 
+    means = [z.detach().clone() for z in net.parameters()]
+    first = int(_AVERAGED * n_steps)
+
     def loss(step: int) -> Tensor:
+        # the mean of the last steps, less the noise of their draws
+        for kept, mean in zip(net.parameters(), means, strict=True):
+            mean.lerp_(kept.detach(), 1 / max(1, step - first + 1))
         types = torch.as_tensor(_draw(laws, batch, draws) / scale, **kw)[None]
-        if step in at and not unit_demand:
+        if step in at and not unit_demand and not keep:
             net.revive(types, torch.zeros_like(types), rng)
         a, t = menu()
         utilities = torch.baddbmm(-t[:, None], types, a.transpose(1, 2))
@@ -181,10 +197,29 @@ def train_menu(
 
     done = fit(loss, net.parameters(), n_steps, lr=lr, tolerance=0.05)
     with torch.no_grad():
+        for kept, mean in zip(net.parameters(), means, strict=True):
+            kept.copy_(mean)
         a, t = menu()
     return LearnedMenu(
         a[0].double().cpu().numpy(), t[0].double().cpu().numpy() * scale, done
     )
+
+
+@torch.no_grad()
+def _begin_with_bundles(net: MenuNet, values: np.ndarray, unit_demand: bool) -> bool:
+    """Whether there are entries enough to begin near whole bundles."""
+    m = values.shape[1]
+    if 2**m > net.logits.shape[1] + 1:
+        return False
+    whole = deterministic_bundles(m, unit_demand=unit_demand)
+    near = np.clip(whole, 0.001, 0.999)
+    prices = single_prices(near, values)
+    n = len(near)
+    a = torch.as_tensor(near).to(net.logits)
+    net.logits[0, :n] = torch.logit(a)
+    share = torch.as_tensor(prices).to(a) / reach(a[None], net.room)[0]
+    net.depths[0, :n] = (1 - share) / net.depth[0]
+    return True
 
 
 def menu_revenue(
@@ -211,3 +246,79 @@ def menu_revenue(
     a, t = allocations[order], payments[order]
     best = hard_choice(torch.as_tensor(v @ a.T - t)).numpy()
     return float(t[best].mean())
+
+
+def pair_revenue(
+    allocations: Float[np.ndarray, "n_choices 2"],
+    payments: Float[np.ndarray, " n_choices"],
+    laws: list[Marginal],
+    n: int = 8192,
+) -> float:
+    """Revenue of a menu for two items, exact in the first value.
+
+    Given the second value y the bidder's utility is the upper envelope of lines in the
+    first, and the chance of each is a difference of distribution functions; y takes
+    midpoints in quantiles.  Of equal lines the dearest is taken.
+
+    Parameters
+    ----------
+    allocations, payments : ndarray
+        The opt-out among them; 400 choices at most.
+    laws : list of Marginal
+        Two.
+    n : int
+        Midpoints.
+
+    Raises
+    ------
+    ValueError
+        More than two items, or too many choices.
+    """
+    if len(laws) != 2 or allocations.shape[1] != 2 or len(payments) > 400:
+        raise ValueError(
+            f"{len(laws)} laws, {len(payments)} choices: expected 2, and at most 400"
+        )
+    order = np.lexsort((-payments, allocations[:, 0]))
+    a, t = allocations[order], payments[order]
+    y = laws[1].ppf((np.arange(n) + 0.5) / n)
+    height = y[:, None] * a[:, 1] - t  # (n, k): the line is x a[:, 0] + height
+    rise = a[:, None, 0] - a[None, :, 0]
+    total = 0.0
+    for h in np.array_split(height, max(1, n * len(t) ** 2 // 2**22)):
+        fall = h[:, None, :] - h[:, :, None]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            cross = fall / rise
+        low = np.where(rise > 0, cross, -np.inf).max(axis=2)
+        high = np.where(rise < 0, cross, np.inf).min(axis=2)
+        same = (rise == 0) & ~np.eye(len(t), dtype=bool)
+        first = np.tri(len(t), k=-1, dtype=bool)
+        lost = (same & ((fall > 0) | ((fall == 0) & first))).any(axis=2)
+        chance = np.where(lost, 0.0, laws[0].cdf(high) - laws[0].cdf(low))
+        total += float((np.maximum(chance, 0.0) * t).sum())
+    return total / n
+
+
+def bundle_optimum(laws: list[Marginal]) -> tuple[float, float]:
+    """Best price of two items sold in one bundle only, and its revenue.
+
+    Parameters
+    ----------
+    laws : list of Marginal
+        Two, with a density.
+    """
+    one, two = laws
+    start, end = one.low + two.low, one.ppf(0.999) + two.ppf(0.999)
+
+    def lost(p: float) -> float:
+        chance, _ = integrate.quad(
+            lambda x: one.pdf(x) * (1 - two.cdf(p - x)), one.low, p - two.low
+        )
+        return -p * (chance + 1 - one.cdf(p - two.low))
+
+    found = optimize.minimize_scalar(
+        lost,
+        bounds=(start + 1e-9, float(end)),
+        method="bounded",
+        options={"xatol": 1e-9},
+    )
+    return float(found.x), float(-found.fun)

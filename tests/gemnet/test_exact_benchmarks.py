@@ -202,6 +202,49 @@ def test_a_learnt_menu_reaches_the_optimum():
     assert 0.998 < value / ((12 + 2 * 2**0.5) / 27) < 1.0005
 
 
+ITEM = Marginal(stats.uniform(), 0.0, 1.0)
+WIDE = [
+    Marginal(stats.uniform(4, 12), 4.0, 16.0),
+    Marginal(stats.uniform(4, 3), 4.0, 7.0),
+]
+
+
+def test_revenue_of_a_pair_is_exact_in_one_value():
+    menus = [
+        ([[0, 0], [1, 0], [0, 1], [1, 1]], [0, 2 / 3, 2 / 3, (4 - 2**0.5) / 3]),
+        ([[0, 0], [0.5, 1], [1, 1]], [0, 8, 12]),
+    ]
+    known = [(12 + 2 * 2**0.5) / 27, 88 / 9]
+    for (a, t), law, value in zip(menus, ([ITEM] * 2, WIDE), known, strict=True):
+        found = one_bidder.pair_revenue(np.array(a, float), np.array(t, float), law)
+        assert found == pytest.approx(value, rel=2e-5)
+    rng = np.random.default_rng(0)
+    a = np.vstack([np.zeros(2), rng.random((20, 2)), np.ones((2, 2))])
+    t = np.append(0.0, 0.7 * a[1:].sum(axis=1) * rng.uniform(0.7, 1, 22))
+    found = one_bidder.pair_revenue(a, t, [ITEM] * 2)
+    sampled = one_bidder.menu_revenue(a, t, [ITEM] * 2, 16)
+    assert found == pytest.approx(sampled, abs=2e-4)
+
+
+def test_best_bundles_of_two():
+    price, value = one_bidder.bundle_optimum([ITEM] * 2)
+    assert price == pytest.approx((2 / 3) ** 0.5, abs=1e-6)
+    assert value == pytest.approx((2 / 3) ** 1.5, abs=1e-9)
+    heavy = [Marginal(stats.lomax(k), 0.0, np.inf) for k in (5, 6)]
+    assert one_bidder.bundle_optimum(heavy) == pytest.approx(
+        (0.357250, 0.170650), abs=1e-6
+    )
+
+
+def test_rare_bundles_are_kept_with_six_items():
+    found = one_bidder.train_menu([ITEM] * 6, n_entries=71, n_steps=150)
+    value = one_bidder.menu_revenue(
+        found.allocations, found.payments, [ITEM] * 6, log2_n=15
+    )
+    best = one_bidder.uniform_revenue(one_bidder.uniform_prices(6, 15), 15, seed=2)
+    assert value > 0.99 * best
+
+
 def test_a_learnt_menu_sells_a_lottery_where_that_is_best():
     items = [
         Marginal(stats.uniform(4, 12), 4.0, 16.0),
@@ -247,6 +290,10 @@ def test_a_learnt_menu_sells_a_lottery_where_that_is_best():
         (lambda: one_bidder.uniform_prices(7), "m = 7"),
         (lambda: one_bidder.uniform_prices(2, 30), "log2_n = 30"),
         (lambda: one_bidder.train_menu([], n_steps=0), "n_steps = 0"),
+        (
+            lambda: one_bidder.pair_revenue(np.zeros((401, 2)), np.zeros(401), WIDE),
+            "401 choices",
+        ),
     ],
 )
 def test_bad_input_is_named(call, message):
