@@ -113,7 +113,7 @@ class CellMenus:
         out = np.empty((len(p), len(own), p.shape[1]), dtype=bool)
         _demand(a, p, own.centres, margin * own.halves, out)
         if exact and not np.isin(a, (0.0, 1.0)).all():
-            for o, c, k in np.argwhere(out):
+            for o, c, k in np.argwhere(out).tolist():
                 out[o, c, k] = _can_be_best(a[o], p[o], own.low[c], own.high[c], k)
         return out
 

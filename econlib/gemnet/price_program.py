@@ -48,7 +48,7 @@ class PriceProgram:
         weights: np.ndarray,
     ) -> None:
         self.a, self.p, self.own, self.eta = a, p, own, eta
-        self.revenue, self.weights = revenue, weights
+        self.revenue, self.weights, self.skip = revenue, weights, skip
         live = np.isfinite(p)
         good = (a[None] <= spare[:, None] + _OVER).all(axis=2) & live
         bad = ~good & live
@@ -65,6 +65,8 @@ class PriceProgram:
             fixed |= ~bad.any(axis=0)
             # at their least prices bad elements already lose to a constant one
             bad &= ~self._loses_to(np.flatnonzero(fixed & live), good)
+            if not revenue:
+                good = self._undominated(good, bad, fixed)
         self.good, self.bad, self.live = good, bad, live
         self.free = np.flatnonzero(live & ~fixed)
         self.n_bad = int(bad.any(axis=1).sum())
@@ -82,8 +84,25 @@ class PriceProgram:
             out |= ok if allowed is None else ok & allowed[:, [q]]
         return out
 
-    def solved(self, options: dict) -> np.ndarray:
-        """Prices of the best solution, raised again where rounding undid a margin."""
+    def _undominated(
+        self, good: np.ndarray, bad: np.ndarray, fixed: np.ndarray
+    ) -> np.ndarray:
+        """Good elements that some bad one may lose to where no constant one does more.
+
+        An element whose price is free does most at its least price.
+        """
+        u = self.worth - self.p
+        does = np.where(bad[:, :, None], u[:, None] - self.slack, 0.0)
+        out = good.copy()
+        for q in np.flatnonzero(good.any(axis=0)):
+            for f in np.flatnonzero(fixed):
+                if f != q:
+                    more = (does[:, :, f] >= does[:, :, q]).all(axis=1)
+                    out[:, q] &= ~(more & out[:, f])
+        return out
+
+    def solved(self, solver: dict) -> np.ndarray:
+        """Prices of the best solution; what is not live is off the menu."""
         n = len(self.free)
         place = np.full(len(self.p), -1)
         place[self.free] = np.arange(n)
@@ -95,14 +114,16 @@ class PriceProgram:
             cost = [0.0] * n
         rows: list[tuple[list[int], list[float], float]] = []  # sum <= bound
 
-        def column(c: float, lo: float, hi: float) -> int:
+        def column(c, lo, hi):
             cost.append(c), low.append(lo), high.append(hi)
             return len(cost) - 1
 
-        def gap(cell: int, k: int, q: int, y: int, slack: float) -> None:
+        def gap(cell, k, q, y, slack):
             """u_q - u_k >= slack unless y = 0, that is p_q - p_k + big y <= ..."""
-            at, by = [y], [big]
-            bound = big + self.worth[cell, q] - self.worth[cell, k] - slack
+            bound = self.worth[cell, q] - self.worth[cell, k] - slack
+            at, by = [], []
+            if y is not None:
+                at, by, bound = [y], [big], bound + big
             for z, sign in ((q, 1.0), (k, -1.0)):
                 if place[z] >= 0:
                     at.append(int(place[z])), by.append(sign)
@@ -117,15 +138,20 @@ class PriceProgram:
             else np.flatnonzero(self.bad.any(axis=1))
         )
         for cell in cells:
+            options = np.flatnonzero(self.good[cell])
             chosen = []
-            for q in np.flatnonzero(self.good[cell]):
-                y = column(0.0, 0.0, 1.0)
-                integer.append(y), chosen.append(y)
+            for q in options:
+                # where elements are skipped, the only option needs no binary
+                y = None
+                if len(options) > 1 or self.revenue or not self.skip:
+                    y = column(0.0, 0.0, 1.0)
+                    integer.append(y), chosen.append(y)
                 for k in np.flatnonzero(self.bad[cell]):
                     gap(cell, k, q, y, self.slack[cell, k, q])
                 if self.revenue:
                     self._pays(cell, q, y, column, gap, place, rows, big)
-            rows.append((chosen, [-1.0] * len(chosen), -1.0))
+            if chosen:
+                rows.append((chosen, [-1.0] * len(chosen), -1.0))
             if self.revenue:
                 rows.append((chosen, [1.0] * len(chosen), 1.0))
         whole = np.zeros(len(cost), dtype=bool)
@@ -143,7 +169,7 @@ class PriceProgram:
             upper=np.array(high),
             integer=whole,
             maximise=self.revenue,
-            **options,
+            **solver,
         )
         prices = self.p.copy()
         prices[self.free] = np.maximum(found.x[:n], lower)
