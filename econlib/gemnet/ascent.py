@@ -27,6 +27,8 @@ from econlib.training import TrainingError
 
 __all__ = ["Stage", "Training", "knots_by_error", "train", "train_in_stages"]
 
+_SEARCH = np.array([0.01, 0.004, 0.0016])  # from the reply of the step before
+
 
 @dataclass(frozen=True)
 class Training:
@@ -55,14 +57,15 @@ class Stage:
     steps : int
     rates : (float, float)
         First and last learning rate.
-    n : int
-        Cells an axis from which the leader's values are drawn.
+    n, n_leader : int
+        Cells an axis from which the leader's and the follower's values are drawn.
     """
 
     knots: int
     steps: int
     rates: tuple[float, float]
     n: int = 24
+    n_leader: int = 64
 
 
 class _Sampler:
@@ -90,6 +93,7 @@ class _Sampler:
             first.ppf(points / self.n),
             self.weights,
             self.warm,
+            _SEARCH,
             not self.market.unit_demand,
         )
         g = slope + more
@@ -237,6 +241,7 @@ def train_in_stages(
                 steps=stage.steps,
                 rates=stage.rates,
                 n=stage.n,
+                n_leader=stage.n_leader,
                 seed=seed + 1000 * k,
             )
         )

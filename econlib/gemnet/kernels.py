@@ -122,28 +122,35 @@ def revenue(breaks, coef, a, b, c):
 
 @njit(cache=True)
 @no_type_check
-def repair(reach, a, b, c):
-    """Least prices above a wish (a, b, c) that never clash."""
+def _least(both, peaks, at, first, listed, edges, a, b, c):
     still = False
     for _ in range(200):
-        z, _ = alpha(reach, 0, b)
-        up = max(a, max(reach.both[0], z) + MARGIN)
-        z, _ = alpha(reach, 1, up)
-        right = max(b, max(reach.both[1], z) + MARGIN)
+        z, _ = alpha(peaks, at, first, listed, edges, 0, b)
+        up = max(a, max(both[0], z) + MARGIN)
+        z, _ = alpha(peaks, at, first, listed, edges, 1, up)
+        right = max(b, max(both[1], z) + MARGIN)
         still = up == a and right == b
         a, b = up, right
         if still:
             break
     if not still:
         a = b = _OUT
-    z, _ = gamma(reach, 0, b)
-    w, _ = gamma(reach, 1, a)
-    return a, b, max(c, max(reach.both[2], max(z, w)) + MARGIN)
+    z, _ = gamma(peaks, at, first, listed, edges, 0, b)
+    w, _ = gamma(peaks, at, first, listed, edges, 1, a)
+    return a, b, max(c, max(both[2], max(z, w)) + MARGIN)
 
 
 @njit(cache=True)
 @no_type_check
-def reply(reach, breaks, coef, starts, step, bundle):
+def repair(reach, a, b, c):
+    """Least prices above a wish (a, b, c) that never clash."""
+    both, _, edges, _, _, peaks, at, first, listed, _, _ = reach
+    return _least(both, peaks, at, first, listed, edges, a, b, c)
+
+
+@njit(cache=True)
+@no_type_check
+def reply(reach, breaks, coef, starts, steps, bundle):
     """Best prices found for the follower where the leader's demand is known.
 
     A pattern search over wishes, each repaired; fixed starts and order, so that the
@@ -157,8 +164,8 @@ def reply(reach, breaks, coef, starts, step, bundle):
         Law of the follower's values.
     starts : ndarray, shape (n, 3)
         Wishes to begin from.
-    step : float
-        First step of the search.
+    steps : ndarray, shape (n_steps,)
+        Of the search, one after the other where nothing is better.
     bundle : bool
         Whether both items together are on the menu.
 
@@ -167,20 +174,28 @@ def reply(reach, breaks, coef, starts, step, bundle):
     prices : ndarray, shape (3,)
     revenue : float
     """
+    # a tuple of arrays is costly to pass on
+    both, _, edges, _, _, peaks, at, first, listed, _, _ = reach
     best, most = (_OUT, _OUT, _OUT), 0.0
     for start in range(len(starts)):
         c = starts[start, 2] if bundle else 2 * _OUT
-        here = repair(reach, starts[start, 0], starts[start, 1], c)
+        a, b = starts[start, 0], starts[start, 1]
+        here = _least(both, peaks, at, first, listed, edges, a, b, c)
         value = revenue(breaks, coef, here[0], here[1], here[2])
-        width = step
-        while width > 5e-4:
-            better = False
+        level = 0
+        while level < len(steps):
+            width, better = steps[level], False
             for k in range(len(_STEPS)):
                 if not bundle and _STEPS[k, 2] != 0:
                     continue
                 for sign in (width, -width):
-                    there = repair(
-                        reach,
+                    there = _least(
+                        both,
+                        peaks,
+                        at,
+                        first,
+                        listed,
+                        edges,
                         here[0] + sign * _STEPS[k, 0],
                         here[1] + sign * _STEPS[k, 1],
                         here[2] + sign * _STEPS[k, 2],
@@ -191,7 +206,7 @@ def reply(reach, breaks, coef, starts, step, bundle):
                     if found > value + 1e-13:
                         here, value, better = there, found, True
             if not better:
-                width *= 0.4
+                level += 1
         if value > most:
             best, most = here, value
     return np.array(best), most
@@ -199,7 +214,7 @@ def reply(reach, breaks, coef, starts, step, bundle):
 
 @njit(cache=True)
 @no_type_check
-def replies(knots, table, breaks, coef, points, starts, step, bundle):
+def replies(knots, table, breaks, coef, points, starts, steps, bundle):
     """Prices for the follower at many values of the leader.
 
     Parameters
@@ -215,13 +230,13 @@ def replies(knots, table, breaks, coef, points, starts, step, bundle):
     out = np.empty((len(points), 3))
     for p in range(len(points)):
         demand(knots, table, points[p, 0], points[p, 1], reach)
-        out[p], _ = reply(reach, breaks, coef, starts[p], step, bundle)
+        out[p], _ = reply(reach, breaks, coef, starts[p], steps, bundle)
     return out
 
 
 @njit(cache=True)
 @no_type_check
-def gradient(knots, table, breaks, coef, points, weights, warm, bundle):
+def gradient(knots, table, breaks, coef, points, weights, warm, steps, bundle):
     """Follower's revenue at some values of the leader and its slope in the table.
 
     By the envelope theorem a price that sits on its bound passes on what raising it,
@@ -234,14 +249,17 @@ def gradient(knots, table, breaks, coef, points, weights, warm, bundle):
     weights : ndarray, shape (n,)
     warm : ndarray, shape (n, 3)
         Wishes to begin from; replaced by the replies.
+    steps : ndarray
+        Of the search from there.
     """
     out = np.zeros_like(table)
     total = 0.0
     h = 1e-5
     reach = blank(len(knots))
+    _, _, edges, _, _, peaks, at, first, listed, _, _ = reach
     for p in range(len(points)):
         demand(knots, table, points[p, 0], points[p, 1], reach)
-        here, value = reply(reach, breaks, coef, warm[p : p + 1], 0.01, bundle)
+        here, value = reply(reach, breaks, coef, warm[p : p + 1], steps, bundle)
         warm[p] = here
         total += weights[p] * value
         for q in range(3 if bundle else 2):
@@ -254,13 +272,13 @@ def gradient(knots, table, breaks, coef, points, weights, warm, bundle):
             kink, bound, number = 0.0, reach.both[q], reach.owner[q]
             which, kind = 3, q
             if q < 2:
-                z, e = alpha(reach, q, here[1 - q])
+                z, e = alpha(peaks, at, first, listed, edges, q, here[1 - q])
                 if z > bound:
                     bound, number, which, kind = z, reach.source[q, e], q + 1, 3
                     kink = here[1 - q]
             else:
                 for item in range(2):
-                    z, e = gamma(reach, item, here[1 - item])
+                    z, e = gamma(peaks, at, first, listed, edges, item, here[1 - item])
                     if z > bound:
                         bound, number = z, reach.source[item, e]
                         which, kind, kink = item + 1, 4, here[1 - item]

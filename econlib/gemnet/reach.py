@@ -200,7 +200,18 @@ def demand(knots, table, s, t, reach):
             alone = -1
         if alone == 0:
             continue
-        gain[0], gain[1], gain[2] = gains[i, j], gains[i + d, j], gains[i, j + d]
+        if 0 < alone < 3:
+            # what is taken further right, or higher up, is better for every price
+            if d > 0:
+                p, q = i + 1, j + 1
+            else:
+                p, q = (i + 1, j - 1) if alone == 1 else (i - 1, j + 1)
+            if p < n_knots and q < n_knots and sure[p, q] == alone:
+                continue
+        for k in range(4):
+            gain[0, k] = gains[i, j, k]
+            gain[1, k] = gains[i + d, j, k]
+            gain[2, k] = gains[i, j + d, k]
         x0, y0 = knots[i], knots[j]
         dx, dy = knots[i + d] - x0, knots[j + d] - y0
         for which in range(1, 4):
@@ -299,44 +310,50 @@ def _edge_gamma(x0, y0, x1, y1, b):
 
 @njit(cache=True)
 @no_type_check
-def alpha(reach, item, b):
+def alpha(peaks, at, first, listed, edges, item, b):
     """Supremum of x - (y - b)^+ over the region of an item, and which edge has it."""
-    if reach.count[item] == 0:
-        return -1.0, -1
     k = _bin(b)
-    most, at = -9.0, -1
+    most, where = -9.0, -1
     if k > 0:
-        most, at = reach.peaks[item, 0, k - 1], reach.at[item, 0, k - 1]
-    if k + 1 < _BINS and reach.peaks[item, 2, k + 1] + b > most:
-        most, at = reach.peaks[item, 2, k + 1] + b, reach.at[item, 2, k + 1]
-    for p in range(reach.first[item, k], reach.first[item, k + 1]):
-        e = reach.listed[item, p]
-        row = reach.edges[item, e]
-        z = _edge_alpha(row[0], row[1], row[2], row[3], b)
+        most, where = peaks[item, 0, k - 1], at[item, 0, k - 1]
+    if k + 1 < _BINS and peaks[item, 2, k + 1] + b > most:
+        most, where = peaks[item, 2, k + 1] + b, at[item, 2, k + 1]
+    for p in range(first[item, k], first[item, k + 1]):
+        e = listed[item, p]
+        x0, y0, x1, y1 = (
+            edges[item, e, 0],
+            edges[item, e, 1],
+            edges[item, e, 2],
+            edges[item, e, 3],
+        )
+        z = _edge_alpha(x0, y0, x1, y1, b)
         if z > most:
-            most, at = z, e
-    return most, at
+            most, where = z, e
+    return most, where
 
 
 @njit(cache=True)
 @no_type_check
-def gamma(reach, item, b):
+def gamma(peaks, at, first, listed, edges, item, b):
     """Supremum of x + min(y, b) over the region of an item, and which edge has it."""
-    if reach.count[item] == 0:
-        return -1.0, -1
     k = _bin(b)
-    most, at = -9.0, -1
+    most, where = -9.0, -1
     if k > 0:
-        most, at = reach.peaks[item, 1, k - 1], reach.at[item, 1, k - 1]
-    if k + 1 < _BINS and reach.peaks[item, 3, k + 1] + b > most:
-        most, at = reach.peaks[item, 3, k + 1] + b, reach.at[item, 3, k + 1]
-    for p in range(reach.first[item, k], reach.first[item, k + 1]):
-        e = reach.listed[item, p]
-        row = reach.edges[item, e]
-        z = _edge_gamma(row[0], row[1], row[2], row[3], b)
+        most, where = peaks[item, 1, k - 1], at[item, 1, k - 1]
+    if k + 1 < _BINS and peaks[item, 3, k + 1] + b > most:
+        most, where = peaks[item, 3, k + 1] + b, at[item, 3, k + 1]
+    for p in range(first[item, k], first[item, k + 1]):
+        e = listed[item, p]
+        x0, y0, x1, y1 = (
+            edges[item, e, 0],
+            edges[item, e, 1],
+            edges[item, e, 2],
+            edges[item, e, 3],
+        )
+        z = _edge_gamma(x0, y0, x1, y1, b)
         if z > most:
-            most, at = z, e
-    return most, at
+            most, where = z, e
+    return most, where
 
 
 @njit(cache=True)

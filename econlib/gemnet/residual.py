@@ -25,6 +25,9 @@ __all__ = ["Choices", "LeaderTable", "boost_knots", "choose", "refine", "start_t
 
 CAPS = np.array([1.4, 1.4, 2.4])
 
+#: Steps of the search for a reply, part of the mechanism's definition.
+SEARCH = 0.03 * 0.4 ** np.arange(5)
+
 
 @dataclass(frozen=True)
 class LeaderTable:
@@ -98,7 +101,7 @@ class LeaderTable:
             law.coefficients,
             values,
             np.stack([boosted, alone, own], axis=1),
-            0.03,
+            SEARCH,
             not self.market.unit_demand,
         )
 

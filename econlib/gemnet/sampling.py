@@ -67,7 +67,8 @@ def sample_revenue(
     """
     if n_leader < 2 or n_each < 1:
         raise ValueError(
-            f"n_leader = {n_leader}, n_each = {n_each}: expected 2 or more and 1 or more"
+            f"n_leader = {n_leader}, n_each = {n_each}: "
+            "expected 2 or more and 1 or more"
         )
     market, rng = table.market, np.random.default_rng(seed)
     paid, gain, clashes = [], [], 0
