@@ -24,7 +24,7 @@ from jaxtyping import Float
 
 from econlib import programs
 
-__all__ = ["DiscreteOptimum", "item_types", "optimal_auction"]
+__all__ = ["DiscreteOptimum", "best_affine", "item_types", "optimal_auction"]
 
 _MOST = 200_000  # rows of a program
 
@@ -158,4 +158,116 @@ def optimal_auction(
         found.x[:n_x].reshape(*shape, n, m),
         found.x[n_x:].reshape(*shape, n),
         found.gap,
+    )
+
+
+def best_affine(
+    types: Float[np.ndarray, "n_types n_items"],
+    probabilities: Float[np.ndarray, " n_types"],
+    *,
+    weights: tuple[float, ...] = (1.0, 1.0),
+    unit_demand: bool = False,
+    deterministic: bool = False,
+    time_limit: float = 60.0,
+) -> DiscreteOptimum:
+    r"""Best affine maximiser, over all lists of lotteries and all boosts.
+
+    Its weighted maximum :math:`W` is a convex function of the profile, the allocation a
+    subgradient of it, and what others would have without bidder i is
+    :math:`W(0,t_{-i})`.  With a worthless type 0 added to everybody's this is a program
+
+    .. math::
+
+       \max\ \sum_t\Pr(t)\sum_i\frac1{w_i}\big[W(0,t_{-i})-W(t)+w_it_ix_i(t)\big]
+       \quad\text{s.t.}\quad
+       W(s)\ge W(t)+\sum_iw_i(s_i-t_i)x_i(t),\quad W\ge0 .
+
+    Parameters
+    ----------
+    types : ndarray, shape (n_types, n_items)
+    probabilities : ndarray, shape (n_types,)
+    weights : tuple of float
+        One a bidder, above 0.
+    unit_demand : bool
+        Whether a bidder gets at most one item.
+    deterministic : bool
+        Whether allocations are whole, a mixed-integer program.
+    time_limit : float
+        Seconds.
+
+    Raises
+    ------
+    ValueError
+        Weights out of range, or a program of more than 200,000 rows.
+    SolverError
+        No optimum in time.
+    """
+    k, m = types.shape
+    w = np.asarray(weights, dtype=float)
+    n = len(w)
+    if n < 1 or not w.min() > 0:
+        raise ValueError(f"weights = {weights}: expected numbers above 0")
+    spots = (k + 1) ** n  # the worthless type is the first
+    if spots**2 > _MOST:
+        raise ValueError(
+            f"{n} bidders with {k} types: {spots**2} rows, expected at most {_MOST}; "
+            "try fewer types"
+        )
+    index = np.array(list(itertools.product(range(k + 1), repeat=n)))
+    scale = float(np.abs(types).max())
+    t = np.vstack([np.zeros(m), types / scale])[index]  # (spots, n, m)
+    chance = np.append(0.0, probabilities)[index].prod(axis=1)
+    stride = (k + 1) ** np.arange(n)[::-1]
+    at, width = np.arange(spots), n * m
+    # x first, then W
+    cost = np.zeros(spots * (width + 1))
+    cost[: spots * width] = (chance[:, None, None] * t).ravel()
+    for i in range(n):
+        without = at - index[:, i] * stride[i]
+        np.add.at(cost, spots * width + without, chance / w[i])
+        np.add.at(cost, spots * width + at, -chance / w[i])
+    n_x = spots * width
+    integer = None
+    if deterministic:
+        integer = np.arange(len(cost)) < n_x
+    program = programs.Program(
+        cost,
+        0.0,
+        np.append(np.ones(n_x), np.full(spots, np.inf)),
+        maximise=True,
+        integer=integer,
+        time_limit=time_limit,
+    )
+    here, there = (z.ravel() for z in np.meshgrid(at, at, indexing="ij"))
+    here, there = here[here != there], there[here != there]
+    slope = (w[:, None] * (t[there] - t[here])).reshape(len(here), width)
+    columns = np.column_stack(
+        [here[:, None] * width + np.arange(width), n_x + here, n_x + there]
+    )
+    ones = np.ones((len(here), 1))
+    values = np.column_stack([-slope, -ones, ones])
+    rows = np.repeat(np.arange(len(here)), width + 2)
+    shape = (len(here), len(cost))
+    program.add_rows(
+        sp.csr_matrix((values.ravel(), (rows, columns.ravel())), shape), lower=0.0
+    )
+    per_item = sp.kron(sp.eye(spots), sp.kron(np.ones((1, n)), sp.eye(m)))
+    rest = sp.csr_matrix((spots * m, spots))
+    program.add_rows(sp.hstack([per_item, rest]), upper=1.0)
+    if unit_demand:
+        each = sp.kron(sp.eye(spots * n), np.ones((1, m)))
+        rest = sp.csr_matrix((spots * n, spots))
+        program.add_rows(sp.hstack([each, rest]), upper=1.0)
+    found = program.solve()
+    x = found.x[:n_x].reshape(*(k + 1,) * n, n, m)
+    W = found.x[n_x:]
+    paid = [
+        (W[at - index[:, i] * stride[i]] - W) / w[i]
+        + (t[:, i] * found.x[:n_x].reshape(spots, n, m)[:, i]).sum(axis=1)
+        for i in range(n)
+    ]
+    real = (slice(1, None),) * n
+    payments = scale * np.stack(paid, axis=1).reshape(*(k + 1,) * n, n)
+    return DiscreteOptimum(
+        scale * found.objective, x[real], payments[real], scale * found.gap
     )
