@@ -34,7 +34,7 @@ from econlib.gemnet.boxes import Boxes
 from econlib.gemnet.cells import CellMenus, build
 from econlib.gemnet.price_program import PriceProgram, out_of_reach
 
-__all__ = ["Repair", "prune", "refine", "repair_milp", "repair_raise"]
+__all__ = ["Repair", "prune", "refine", "refined", "repair_milp", "repair_raise"]
 
 _OVER = 1e-9
 _ROUNDS = 200
@@ -226,6 +226,42 @@ def refine(
         worst = np.argsort(-cost, kind="stable")[: max(n, 0)]
         finer.append(own.bisect(worst[cost[worst] > 0]))
     return build(menus, finer)
+
+
+def refined(
+    menus: object,
+    boxes: Boxes,
+    values: Float[np.ndarray, "n_values n m"],
+    *,
+    max_boxes: int,
+    share: float = 0.3,
+) -> tuple[list[CellMenus], list[CellMenus]]:
+    """Repair and bisect in turn until a bidder has as many boxes as she may.
+
+    Parameters
+    ----------
+    menus : callable
+        As in :func:`econlib.gemnet.cells.build`.
+    boxes : Boxes
+        Where every bidder begins.
+    values, max_boxes, share
+        As in :func:`refine`.
+
+    Returns
+    -------
+    before, after : list of CellMenus
+        Each partition before and after ``repair_raise``.
+    """
+    before = [build(menus, [boxes] * values.shape[1])]
+    after = [repair_raise(before[0]).menus]
+    while True:
+        finer = refine(
+            menus, before[-1], after[-1], values, share=share, max_boxes=max_boxes
+        )
+        if [*map(len, finer.boxes)] == [*map(len, before[-1].boxes)]:
+            return before, after
+        before.append(finer)
+        after.append(repair_raise(finer).menus)
 
 
 def _in_turn(menus: CellMenus, mend: object, order: object, eta: float) -> Repair:

@@ -8,7 +8,13 @@ import pytest
 from econlib.gemnet.affine import AffineMaximiser
 from econlib.gemnet.boxes import Boxes, check_size
 from econlib.gemnet.cells import CellMenus, CellReport, build, certify
-from econlib.gemnet.repair import prune, refine, repair_milp, repair_raise
+from econlib.gemnet.repair import (
+    prune,
+    refine,
+    refined,
+    repair_milp,
+    repair_raise,
+)
 
 SETS = np.array([[0, 0], [1, 0], [0, 1], [1, 1]], dtype=float)
 AFFINE = AffineMaximiser.symmetric(-0.63530, -0.90928, -1.13910)
@@ -244,14 +250,16 @@ def test_repairs_agree_and_cost_little_on_finer_grids():
 
 def test_bisecting_what_loses_most_raises_the_revenue():
     v = np.random.default_rng(8).random((50_000, 2, 2))
-    menus = build(affine_menus, [Boxes.grid(np.linspace(0, 1, 5), 2)] * 2)
-    first = repair_raise(menus).menus.revenue(v)[0]
-    for _ in range(6):
-        menus = refine(affine_menus, menus, repair_raise(menus).menus, v, max_boxes=70)
-    found = repair_raise(menus).menus
-    assert max(map(len, menus.boxes)) <= 70
-    assert certify(found).n_violations == 0
-    assert found.revenue(v)[0] > first + 0.02
+    grid = Boxes.grid(np.linspace(0, 1, 5), 2)
+    before, after = refined(affine_menus, grid, v, max_boxes=70)
+    assert max(map(len, before[-1].boxes)) == 70
+    assert certify(after[-1]).n_violations == 0
+    assert after[-1].revenue(v)[0] > after[0].revenue(v)[0] + 0.02
+    # where nothing is lost, nothing is cut
+    alone, _ = refined(lambda i, x: affine_menus(0, x + 9), grid, v, max_boxes=70)
+    assert len(alone) == 1
+    with pytest.raises(ValueError, match="share = 0"):
+        refine(affine_menus, before[0], after[0], v, share=0.0, max_boxes=70)
 
 
 def test_pruned_menus_choose_alike():
