@@ -188,55 +188,52 @@ def prune(menus: CellMenus) -> tuple[CellMenus, Int[np.ndarray, " n"]]:
 
 
 def refine(
-    menus: object,
-    before: CellMenus,
-    after: CellMenus,
-    values: Float[np.ndarray, "n_values n m"],
-    *,
-    share: float = 0.25,
-    max_boxes: int,
+    menus: object, before: CellMenus, *, finest: float, max_boxes: int
 ) -> CellMenus:
-    """Bisect the boxes in which the repair costs most, and read the menus again.
+    """Bisect boxes in which an item may be sold twice, across that item's side.
 
     Parameters
     ----------
     menus : callable
         As in :func:`econlib.gemnet.cells.build`.
-    before, after : CellMenus
-        The same boxes, before and after the repair.
-    values : ndarray, shape (n_values, n_bidders, n_items)
-        Sample on which payments are compared.
-    share : float
-        Of each bidder's boxes, how many are bisected, above 0 and at most 1.
+    before : CellMenus
+        These menus on some boxes, not repaired.
+    finest : float
+        Sides of at most this length are left alone, above 0.
     max_boxes : int
-        Largest number of boxes of a bidder.
+        Largest number of boxes of a bidder; those in most violations come first.
 
     Returns
     -------
     CellMenus
-        Menus on the finer boxes, before any repair.
+        The menus read on the finer boxes.
     """
-    if not 0 < share <= 1:
-        raise ValueError(f"share = {share}: expected a number above 0, at most 1")
-    loss = before.play(values)[1].sum(axis=1) - after.play(values)[1].sum(axis=1)
+    if not finest > 0:
+        raise ValueError(f"finest = {finest}: expected a number above 0")
+    n = before.n_bidders
+    twice = sum(before.taken(i) for i in range(n)) > 1 + _OVER
     finer: list[Boxes] = []
     for i, own in enumerate(before.boxes):
-        cost = np.bincount(own.locate(values[:, i]), loss, minlength=len(own))
-        n = min(int(np.ceil(share * len(own))), max_boxes - len(own))
-        worst = np.argsort(-cost, kind="stable")[: max(n, 0)]
-        finer.append(own.bisect(worst[cost[worst] > 0]))
+        hits = twice.sum(axis=tuple(q for q in range(n) if q != i))
+        sides = 2 * own.halves
+        sides[(hits == 0) | (sides < finest * (1 + 1e-9))] = 0.0
+        which = np.flatnonzero(sides.any(axis=1))
+        order = np.argsort(-hits[which].max(axis=1), kind="stable")
+        which = which[order][: max(0, max_boxes - len(own))]
+        items = sides[which].argmax(axis=1)
+        finer.append(own.cut(which, items, own.centres[which, items]))
     return build(menus, finer)
 
 
 def refined(
     menus: object,
     boxes: Boxes,
-    values: Float[np.ndarray, "n_values n m"],
+    n_bidders: int,
     *,
-    max_boxes: int,
-    share: float = 0.3,
-) -> tuple[list[CellMenus], list[CellMenus]]:
-    """Repair and bisect in turn until a bidder has as many boxes as she may.
+    finest: float,
+    max_boxes: int = 4096,
+) -> CellMenus:
+    """Bisect until no violation has a side above the finest, or boxes run out.
 
     Parameters
     ----------
@@ -244,24 +241,21 @@ def refined(
         As in :func:`econlib.gemnet.cells.build`.
     boxes : Boxes
         Where every bidder begins.
-    values, max_boxes, share
+    n_bidders : int
+    finest, max_boxes
         As in :func:`refine`.
 
     Returns
     -------
-    before, after : list of CellMenus
-        Each partition before and after ``repair_raise``.
+    CellMenus
+        Not repaired.
     """
-    before = [build(menus, [boxes] * values.shape[1])]
-    after = [repair_raise(before[0]).menus]
+    before = build(menus, [boxes] * n_bidders)
     while True:
-        finer = refine(
-            menus, before[-1], after[-1], values, share=share, max_boxes=max_boxes
-        )
-        if [*map(len, finer.boxes)] == [*map(len, before[-1].boxes)]:
-            return before, after
-        before.append(finer)
-        after.append(repair_raise(finer).menus)
+        finer = refine(menus, before, finest=finest, max_boxes=max_boxes)
+        if [*map(len, finer.boxes)] == [*map(len, before.boxes)]:
+            return before
+        before = finer
 
 
 def _in_turn(menus: CellMenus, mend: object, order: object, eta: float) -> Repair:

@@ -110,6 +110,19 @@ class ReplyMechanism:
         ]
         return np.array([rev[0], rev[1], sum(rev[2:])])
 
+    def gains(self, others: Float[np.ndarray, "b k 2"]) -> Float[np.ndarray, " b"]:
+        """What the reply earns more than the affine menu, exact in bidder 1's values.
+
+        Parameters
+        ----------
+        others : ndarray, shape (n_values, n_bidders - 1, 2)
+        """
+        args = (self.law.breaks, self.law.coefficients)
+        menus = zip(self.reply(others), self.boosts.prices(0, others), strict=True)
+        return np.array(
+            [kernels.revenue(*args, *p) - kernels.revenue(*args, *q) for p, q in menus]
+        )
+
     def revenue(self, log2_n: int = 13, seed: int = 0) -> float:
         """Expected revenue, as in :meth:`parts`."""
         reply, _, rest = self.parts(log2_n, seed)

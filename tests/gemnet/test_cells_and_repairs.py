@@ -248,18 +248,29 @@ def test_repairs_agree_and_cost_little_on_finer_grids():
     assert certify(most.menus).n_violations == 0
 
 
-def test_bisecting_what_loses_most_raises_the_revenue():
+def test_bisecting_violations_equals_a_finer_grid_with_fewer_boxes():
     v = np.random.default_rng(8).random((50_000, 2, 2))
-    grid = Boxes.grid(np.linspace(0, 1, 5), 2)
-    before, after = refined(affine_menus, grid, v, max_boxes=70)
-    assert max(map(len, before[-1].boxes)) == 70
-    assert certify(after[-1]).n_violations == 0
-    assert after[-1].revenue(v)[0] > after[0].revenue(v)[0] + 0.02
-    # where nothing is lost, nothing is cut
-    alone, _ = refined(lambda i, x: affine_menus(0, x + 9), grid, v, max_boxes=70)
-    assert len(alone) == 1
-    with pytest.raises(ValueError, match="share = 0"):
-        refine(affine_menus, before[0], after[0], v, share=0.0, max_boxes=70)
+    coarse, fine = (Boxes.grid(np.linspace(0, 1, k + 1), 2) for k in (4, 16))
+    menus = refined(affine_menus, coarse, 2, finest=1 / 16)
+    whole = build(affine_menus, [fine, fine])
+    assert max(map(len, menus.boxes)) < 0.75 * len(fine)
+    one, two = (repair_raise(z).menus for z in (menus, whole))
+    assert certify(one).n_violations == 0
+    assert one.revenue(v)[0] == pytest.approx(two.revenue(v)[0], abs=2e-3)
+    capped = refined(affine_menus, coarse, 2, finest=1 / 16, max_boxes=40)
+    assert [*map(len, capped.boxes)] == [40, 40]
+    # where nothing can be sold twice, nothing is cut
+    alone = refined(lambda i, x: affine_menus(0, x + 9), coarse, 2, finest=1 / 16)
+    assert [*map(len, alone.boxes)] == [16, 16]
+    with pytest.raises(ValueError, match="finest = 0"):
+        refine(affine_menus, menus, finest=0.0, max_boxes=70)
+
+
+def test_boxes_of_three_bidders_are_bisected_too():
+    menus = random_menus(21, 3, 1, 2, False)
+    found = refined(menus, Boxes.whole(1.0, 1), 3, finest=1 / 8, max_boxes=12)
+    assert max(map(len, found.boxes)) > 1
+    assert certify(repair_raise(found).menus).n_violations == 0
 
 
 def test_pruned_menus_choose_alike():
