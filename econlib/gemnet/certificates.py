@@ -25,7 +25,7 @@ from jaxtyping import Float
 
 from econlib.gemnet.residual import LeaderTable
 
-__all__ = ["Certificate", "certify"]
+__all__ = ["Certificate", "certify", "critical_values"]
 
 _Point = tuple[Fraction, Fraction]
 _HOLDS = {1: (1, 0), 2: (0, 1), 3: (1, 1)}
@@ -81,6 +81,29 @@ def certify(
         for v, p in zip(values, found, strict=True)
     ]
     return Certificate(np.asarray(values, float), np.array(margins))
+
+
+def critical_values(
+    table: LeaderTable, count: int, seed: int = 0
+) -> Float[np.ndarray, "count 2"]:
+    """Values of the leader where the regions meet corners of the table.
+
+    At a pair of a knot's prices one of the leader's gains is zero at that knot, so that
+    a region begins, ends or touches a corner there; and the reply is read at knots.
+
+    Parameters
+    ----------
+    table : LeaderTable
+    count : int
+        Half of them at prices, the rest at pairs of knots.
+    seed : int
+        Of which ones.
+    """
+    rng, top = np.random.default_rng(seed), table.market.first.top
+    rows = table.prices.reshape(-1, 3)
+    at = rows[rng.integers(0, len(rows), count // 2), :2]
+    pairs = table.knots[rng.integers(0, len(table.knots), (count - len(at), 2))]
+    return np.minimum(np.concatenate([at, pairs]), top)
 
 
 def _margin(table: LeaderTable, own: list[Fraction], menu: list[Fraction]) -> float:

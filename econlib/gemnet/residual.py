@@ -6,14 +6,7 @@ bidder 2, has no table: at :math:`v_1` her prices are the most profitable ones f
 that can never clash with what the leader then takes, for any :math:`v_2`
 (:mod:`econlib.gemnet.kernels`).  Both menus are functions of the other's report alone,
 so that truth is a dominant strategy; no item is sold twice at any profile, so that any
-table is feasible, and
-
-.. math::
-
-   R(\theta)=\mathbb E_{v_2}\,\mathrm{rev}_1(p_1(v_2))
-            +\mathbb E_{v_1}\,\mathrm{rev}_2(\mathrm{reply}(v_1))
-
-is maximised over tables :math:`\theta` without constraints.
+table is feasible.
 """
 
 from __future__ import annotations
@@ -27,11 +20,13 @@ from jaxtyping import Float
 from econlib.gemnet import kernels
 from econlib.gemnet.affine import AffineMaximiser, monopoly_menu
 from econlib.gemnet.laws import Law, Market
-from econlib.training import TrainingError
 
-__all__ = ["LeaderTable", "Training", "boost_knots", "refine", "start_table", "train"]
+__all__ = ["Choices", "LeaderTable", "boost_knots", "choose", "refine", "start_table"]
 
-_CAPS = np.array([1.4, 1.4, 2.4])
+CAPS = np.array([1.4, 1.4, 2.4])
+
+#: Steps of the search for a reply, part of the mechanism's definition.
+SEARCH = 0.03 * 0.4 ** np.arange(5)
 
 
 @dataclass(frozen=True)
@@ -74,11 +69,11 @@ class LeaderTable:
 
     def leader(self, values: Float[np.ndarray, "n_values 2"]) -> np.ndarray:
         """Leader's prices at the other's values, shape (n_values, 3)."""
-        rows, shares = self._corners(_checked(values, self.market.second))
+        rows, shares = self.corners(_checked(values, self.market.second))
         flat = self.prices.reshape(-1, 3)
         return (flat[rows] * shares[..., None]).sum(axis=1)
 
-    def _corners(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def corners(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Corners of the triangle of each value and barycentric shares."""
         k, n = self.knots, len(self.knots)
         i, j = np.clip(np.searchsorted(k, values.T, "right") - 1, 0, n - 2)
@@ -97,22 +92,18 @@ class LeaderTable:
         values = _checked(values, self.market.first)
         own = self.leader(np.minimum(values, self.market.second.top))
         boosted = self.affine.prices(1, values)
-        law, bundle = self.market.second, not self.market.unit_demand
-        out = np.empty((len(values), 3))
-        for k, (s, t) in enumerate(values):
-            starts = np.stack([boosted[k], self.monopoly, own[k]])
-            out[k], _ = kernels.reply(
-                self.knots,
-                self.prices,
-                law.breaks,
-                law.coefficients,
-                s,
-                t,
-                starts,
-                0.03,
-                bundle,
-            )
-        return out
+        law = self.market.second
+        alone = np.broadcast_to(self.monopoly, own.shape)
+        return kernels.replies(
+            self.knots,
+            self.prices,
+            law.breaks,
+            law.coefficients,
+            values,
+            np.stack([boosted, alone, own], axis=1),
+            SEARCH,
+            not self.market.unit_demand,
+        )
 
     def revenue(self, n: int = 96, n_leader: int = 384) -> float:
         """Expected revenue in money: midpoints over one's values, exact in the other's.
@@ -151,37 +142,49 @@ class LeaderTable:
         shape = v_second.shape[:2]
         lead = self.leader(v_second.reshape(-1, 2)).reshape(*shape, 3)
         follow = self.follower(v_first)[:, None]
-        one = _choices(v_first[:, None], lead, self.market.unit_demand)
-        two = _choices(v_second, np.broadcast_to(follow, lead.shape), False)
+        one = choose(v_first[:, None], lead, self.market.unit_demand)
+        two = choose(v_second, follow, False)
         paid = one.paid + two.paid
         return paid, (one.may_take & two.may_take).any(axis=-1)
 
 
 @dataclass(frozen=True)
-class _Choices:
-    paid: np.ndarray
+class Choices:
+    """What bidders take.
+
+    Attributes
+    ----------
+    paid : ndarray, shape (...)
+    may_take : ndarray of bool, shape (..., 2)
+        Items in any element within 1e-13 of the best.
+    """
+
+    paid: Float[np.ndarray, "..."]
     may_take: np.ndarray
 
 
-def _choices(v: np.ndarray, prices: np.ndarray, unit_demand: bool) -> _Choices:
-    """First best element and the items in any element within 1e-13 of it."""
-    gains = np.stack(
-        [
-            np.zeros(prices.shape[:-1]),
-            v[..., 0] - prices[..., 0],
-            v[..., 1] - prices[..., 1],
-            v.sum(axis=-1) - prices[..., 2],
-        ],
-        axis=-1,
-    )
+def choose(v: np.ndarray, prices: np.ndarray, unit_demand: bool) -> Choices:
+    """The first best element of menus.
+
+    Parameters
+    ----------
+    v : ndarray, shape (..., 2)
+    prices : ndarray, shape (..., 3)
+        Of item 1, item 2 and both.
+    unit_demand : bool
+        Whether both are not on the menu.
+    """
+    single, both = v - prices[..., :2], v.sum(axis=-1) - prices[..., 2]
+    gains = np.concatenate([0 * single[..., :1], single, both[..., None]], axis=-1)
     if unit_demand:
         gains[..., 3] = -np.inf
     best = gains.argmax(axis=-1)
     cost = np.concatenate([np.zeros((*prices.shape[:-1], 1)), prices], axis=-1)
+    cost = np.broadcast_to(cost, gains.shape)
     paid = np.take_along_axis(cost, best[..., None], axis=-1)[..., 0]
     near = gains >= gains.max(axis=-1, keepdims=True) - 1e-13
     holds = np.array([[0, 0], [1, 0], [0, 1], [1, 1]], dtype=bool)
-    return _Choices(paid, (near[..., None] & holds).any(axis=-2))
+    return Choices(paid, (near[..., None] & holds).any(axis=-2))
 
 
 def _checked(values: np.ndarray, law: Law) -> np.ndarray:
@@ -248,7 +251,7 @@ def start_table(
     # beyond the support the menu is never used
     values = np.minimum(grid.reshape(-1, 2), market.second.top)
     reply = other.follower(values).reshape(*grid.shape[:2], 3)
-    reply = np.minimum(reply, _CAPS - 0.1)
+    reply = np.minimum(reply, CAPS - 0.1)
     # the search is not quite even-handed between the items
     low = np.tri(len(knots), dtype=bool)
     one = np.where(low, reply[..., 0], reply[..., 1].T)
@@ -266,118 +269,6 @@ def refine(table: LeaderTable, more: np.ndarray | None = None) -> LeaderTable:
     more = (k[1:] + k[:-1]) / 2 if more is None else more
     knots = np.unique(np.append(k, more))
     grid = np.stack(np.meshgrid(knots, knots, indexing="ij"), axis=-1)
-    rows, shares = table._corners(grid.reshape(-1, 2))
+    rows, shares = table.corners(grid.reshape(-1, 2))
     prices = (table.prices.reshape(-1, 3)[rows] * shares[..., None]).sum(axis=1)
     return replace(table, knots=knots, prices=prices.reshape(*grid.shape[:2], 3))
-
-
-@dataclass(frozen=True)
-class Training:
-    """A trained table and how it came about.
-
-    Attributes
-    ----------
-    table : LeaderTable
-    curve : ndarray, shape (n_steps,)
-        Revenue of the sample of each step, in units of the market.
-    """
-
-    table: LeaderTable
-    curve: Float[np.ndarray, " n_steps"]
-
-
-def train(
-    table: LeaderTable,
-    *,
-    steps: int,
-    rates: tuple[float, float] = (2e-3, 6e-5),
-    n: int = 24,
-    n_leader: int = 64,
-    seed: int = 0,
-) -> Training:
-    """Raise the revenue of the deployed mechanism by its subgradient.
-
-    Parameters
-    ----------
-    table : LeaderTable
-        Where to begin.
-    steps : int
-        Steps of Adam, 1 or more.
-    rates : (float, float)
-        First and last learning rate, geometric between.
-    n, n_leader : int
-        Cells an axis, in quantiles, from each of which values of the leader and of the
-        follower are drawn afresh in every step.
-    seed : int
-
-    Raises
-    ------
-    ValueError
-        Fewer than one step or cell, or rates that are not positive.
-    TrainingError
-        Prices that are no longer finite.
-    """
-    if steps < 1 or n < 2 or n_leader < 2 or min(rates) <= 0:
-        raise ValueError(
-            f"steps = {steps}, n = {n}, n_leader = {n_leader}, rates = {rates}: "
-            "expected 1 or more, 2 or more, and rates above 0"
-        )
-    rng = np.random.default_rng(seed)
-    market, theta = table.market, table.prices.copy()
-    i, j = np.tril_indices(n)  # items are exchangeable
-    weights = np.where(i == j, 1.0, 2.0) / n**2
-    cells = np.stack([i, j], axis=1)
-    at = market.first.ppf((cells + 0.5) / n)
-    warm = table.follower(at)
-    first, second = np.zeros_like(theta), np.zeros_like(theta)
-    mean, curve = theta.copy(), np.empty(steps)
-    whole = np.indices((n_leader, n_leader)).reshape(2, -1).T
-    for step in range(steps):
-        points = market.first.ppf((cells + rng.random(cells.shape)) / n)
-        others = whole + rng.random((n_leader**2, 2))
-        others = market.second.ppf(others / n_leader)
-        lead, slope = _leader_slope(replace(table, prices=theta), others)
-        follow, more = kernels.gradient(
-            table.knots,
-            theta,
-            market.second.breaks,
-            market.second.coefficients,
-            points,
-            weights,
-            warm,
-            not market.unit_demand,
-        )
-        curve[step] = lead + follow
-        g = _exchanged(slope + more)
-        first = 0.9 * first + 0.1 * g
-        second = 0.99 * second + 0.01 * g * g
-        size = rates[0] * (rates[1] / rates[0]) ** (step / max(1, steps - 1))
-        up = first / (1 - 0.9 ** (step + 1))
-        scale = np.sqrt(second / (1 - 0.99 ** (step + 1))) + 1e-6
-        theta = np.clip(theta + size * up / scale, 0.0, _CAPS)
-        mean = theta if step < 30 else 0.97 * mean + 0.03 * theta
-    if not np.isfinite(theta).all():
-        raise TrainingError("prices are not finite")
-    both = [replace(table, prices=prices) for prices in (theta, mean)]
-    return Training(max(both, key=lambda t: t.revenue(30, 96)), curve)
-
-
-def _exchanged(g: np.ndarray) -> np.ndarray:
-    """Slope of a table that treats both items alike."""
-    one = (g[..., 0] + g[..., 1].T) / 2
-    both = (g[..., 2] + g[..., 2].T) / 2
-    return np.stack([one, one.T, both], axis=-1)
-
-
-def _leader_slope(
-    table: LeaderTable, values: np.ndarray
-) -> tuple[float, Float[np.ndarray, "n n 3"]]:
-    """Leader's mean revenue at the other's values, and its slope in the table."""
-    law, h = table.market.first, 1e-5
-    rows, shares = table._corners(values)
-    prices = table.leader(values)
-    total, slope = kernels.leader_slope(law.breaks, law.coefficients, prices, h)
-    out = np.zeros((table.prices.size // 3, 3))
-    for corner in range(3):
-        np.add.at(out, rows[:, corner], shares[:, corner, None] * slope)
-    return total, out.reshape(table.prices.shape) / len(values)
