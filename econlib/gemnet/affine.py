@@ -27,6 +27,10 @@ from econlib.gemnet.laws import Law, Market
 __all__ = ["AffineMaximiser", "affine_revenue", "monopoly_menu", "tune_boosts"]
 
 
+# boosts to begin a search from, over the price of one item to one bidder
+_SHAPES = np.array([[-1.2, -1.8, -2.2], [-1.9, -1.8, -2.9]])
+
+
 @dataclass(frozen=True)
 class AffineMaximiser:
     """A deterministic affine maximiser that treats both items alike.
@@ -107,7 +111,7 @@ def affine_revenue(market: Market, affine: AffineMaximiser, n: int = 768) -> flo
     return total
 
 
-def tune_boosts(market: Market, *, starts: int = 3, seed: int = 0) -> AffineMaximiser:
+def tune_boosts(market: Market, *, starts: int = 2, seed: int = 0) -> AffineMaximiser:
     """Affine maximiser of most revenue, by Nelder and Mead from several starts.
 
     Parameters
@@ -115,7 +119,7 @@ def tune_boosts(market: Market, *, starts: int = 3, seed: int = 0) -> AffineMaxi
     market : Market
         Where both laws are the same, bidders are treated alike.
     starts : int
-        1 or more; the first is in proportion to prices for a single bidder.
+        1 or more: items sold alone too, then in a bundle, then at random.
     seed : int
     """
     if starts < 1:
@@ -133,9 +137,9 @@ def tune_boosts(market: Market, *, starts: int = 3, seed: int = 0) -> AffineMaxi
 
     best = None
     for k in range(starts):
-        shape = np.array([-1.2, -1.8, -2.2]) * (
-            1 if k == 0 else rng.uniform(0.6, 1.3, 3)
-        )
+        shape = _SHAPES[min(k, 1)]
+        if k > 1:
+            shape = _SHAPES[0] * rng.uniform(0.6, 1.3, 3)
         if alike:
             first = r[0] * shape
         else:

@@ -26,8 +26,8 @@ from numba import njit
 
 __all__ = ["WIDEN", "Reach", "add_slope", "alpha", "blank", "demand", "gamma"]
 
-#: How far half-planes are moved outwards: ties, far above rounding.
-WIDEN = 1e-12
+#: How far half-planes are moved outwards: ties, and above what rounding can do.
+WIDEN = 1e-11
 
 _BINS = 64
 

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from econlib.gemnet import affine, certificates, kernels, laws, residual
+from econlib.gemnet import (
+    affine,
+    ascent,
+    certificates,
+    kernels,
+    laws,
+    reach,
+    residual,
+    rounding,
+    sampling,
+)
 
 UNIFORM = affine.AffineMaximiser.symmetric(-0.63530, -0.90928, -1.13910)
 
@@ -36,16 +47,18 @@ def test_an_affine_maximiser_is_its_own_table_and_a_possible_reply():
     v = np.random.default_rng(0).random((2000, 2))
     assert exact.leader(v) == pytest.approx(UNIFORM.prices(0, v), abs=1e-12)
     law = market.second
+    room = reach.blank(len(knots))
+    steps = residual.SEARCH
     for s, t in v[:200]:
-        both, _, edges, _, count = kernels.demand(knots, exact.prices, s, t)
+        reach.demand(knots, exact.prices, s, t, room)
         wish = UNIFORM.prices(1, np.array([s, t]))
-        mended = kernels.repair(both, edges, count, wish)
+        mended = kernels.repair(room, *wish)
         # the affine maximiser never sells twice: its prices need no repair
         assert mended[:2] == pytest.approx(wish[:2], abs=1e-6)
         alone = kernels.revenue(law.breaks, law.coefficients, *wish)
         starts = np.array([wish])
         _, found = kernels.reply(
-            knots, exact.prices, law.breaks, law.coefficients, s, t, starts, 0.03, True
+            room, law.breaks, law.coefficients, starts, steps, True
         )
         assert found >= alone - 1e-7
 
@@ -148,12 +161,14 @@ def test_slope_of_the_reply_is_that_of_differences(table):
             point[None],
             np.ones(1),
             warm,
+            residual.SEARCH,
             True,
         )
 
         def mended(prices, wish, point=point):
-            both, _, edges, _, count = kernels.demand(table.knots, prices, *point)
-            return kernels.repair(both, edges, count, wish)
+            room = reach.blank(len(table.knots))
+            reach.demand(table.knots, prices, *point, room)
+            return kernels.repair(room, *wish)
 
         # wish for less where a price sits on its bound, so that it follows the bound
         wish = warm[0].copy()
@@ -179,7 +194,7 @@ def test_slope_of_the_reply_is_that_of_differences(table):
 
 
 def test_training_raises_the_revenue(table):
-    done = residual.train(table, steps=60, rates=(1e-3, 1e-4), n=12, n_leader=32)
+    done = ascent.train(table, steps=60, rates=(1e-3, 1e-4), n=12, n_leader=32)
     assert len(done.curve) == 60
     assert done.table.revenue(48, 192) > table.revenue(48, 192)
     v = np.random.default_rng(10).random((10, 2))
@@ -196,7 +211,7 @@ def test_training_raises_the_revenue(table):
         (lambda t: replace(t, prices=t.prices * np.nan), "finite"),
         (lambda t: t.follower(np.array([[0.2, 1.2]])), r"support, \[0, 1\]"),
         (lambda t: t.leader(np.array([[-0.2, 0.2]])), "support"),
-        (lambda t: residual.train(t, steps=0), "steps = 0"),
+        (lambda t: ascent.train(t, steps=0), "steps = 0"),
         (
             lambda t: certificates.certify(t, np.zeros((2, 2)), np.ones((1, 3))),
             "prices: shape",
@@ -206,3 +221,85 @@ def test_training_raises_the_revenue(table):
 def test_bad_input_is_named(table, call, message):
     with pytest.raises(ValueError, match=message):
         call(table)
+
+
+def exact_suprema(table, own, b):
+    """Suprema of alpha and gamma for item 1 in rational arithmetic."""
+    own = [Fraction(float(z)) for z in own]
+    b = Fraction(float(b))
+    most = [None, None]
+    for taken, polygon in certificates._regions(table, own, True):
+        if taken != 1:
+            continue
+        parts = [certificates._half(polygon, lambda p: b - p[1])]
+        parts.append(certificates._half(polygon, lambda p: p[1] - b))
+        for x, y in [p for part in parts for p in part]:
+            for k, z in enumerate((x - max(y - b, 0), x + min(y, b))):
+                most[k] = z if most[k] is None else max(most[k], z)
+    return most
+
+
+def test_suprema_are_above_the_exact_ones_within_the_bound():
+    """The forward error bound, on tables with ties at corners and steep prices."""
+    rng = np.random.default_rng(11)
+    seen = 0
+    for case in range(6):
+        some = random_table(rng, n=6)
+        assert rounding.rounding_bound(some).holds
+        loss = rounding.rounding_bound(some).margin_needed
+        room = reach.blank(len(some.knots))
+        points = rng.random((8, 2))
+        corner = some.prices[rng.integers(0, 6, 8), rng.integers(0, 6, 8), :2]
+        for s, t in np.concatenate([points, np.minimum(corner, 1.0)]):
+            reach.demand(some.knots, some.prices, s, t, room)
+            _, _, edges, _, _, peaks, at, first, listed, _, _ = room
+            b = float(rng.random())
+            exact = exact_suprema(some, (s, t), b)
+            for f, z in zip((reach.alpha, reach.gamma), exact, strict=True):
+                found, _ = f(peaks, at, first, listed, edges, 0, b)
+                if z is None:
+                    continue
+                seen += 1
+                assert found >= float(z) - loss
+                # half-planes are moved by 1e-11 over the slope, which is not small
+                assert found <= float(z) + 1e-7, case
+    assert seen > 40
+
+
+def test_rounding_bound_fails_where_prices_are_too_steep():
+    """Knots a millionth apart: the argument must not claim what it cannot."""
+    rng = np.random.default_rng(12)
+    some = random_table(rng)
+    knots = np.array([0.0, 0.3, 0.3 + 1e-6, 0.7, 1.0])
+    assert rounding.rounding_bound(some).holds
+    assert not rounding.rounding_bound(replace(some, knots=knots)).holds
+
+
+def test_samples_agree_with_quadrature(table):
+    found = sampling.sample_revenue(table, UNIFORM, 4000, 4, seed=1)
+    truth = table.revenue(48, 192)
+    assert found.revenue == pytest.approx(truth, abs=4 * found.error)
+    assert found.controlled == pytest.approx(truth, abs=4 * found.gain_error)
+    assert found.gain_error < found.error / 3
+    assert found.n_clashes == 0
+
+
+def test_knots_go_where_the_slope_is(table):
+    more = ascent.knots_by_error(table, 3, batches=2, n=12)
+    assert len(more) == 3
+    middles = (table.knots[1:] + table.knots[:-1]) / 2
+    assert np.isin(more, middles).all()
+    with pytest.raises(ValueError, match="count = 0"):
+        ascent.knots_by_error(table, 0)
+
+
+def test_stages_grow_the_table(table):
+    stages = (
+        ascent.Stage(11, 4, (1e-3, 1e-4), 8, 16),
+        ascent.Stage(0, 3, (1e-3, 1e-4), 8, 16),
+        ascent.Stage(2, 3, (1e-3, 1e-4), 8, 16),
+    )
+    done, start = ascent.train_in_stages(table.market, UNIFORM, stages)
+    assert [len(t.table.knots) for t in done] == [11, 21, 23]
+    assert [len(t.curve) for t in done] == [4, 3, 3]
+    assert len(start.knots) == 11
