@@ -70,11 +70,13 @@ class _Rows:
         self.high: list[float] = []
 
     def add(self, entries: dict[int, float], low: float, high: float = np.inf) -> None:
+        """A row of coefficients by column, and its bounds."""
         self.parts.append((list(entries), list(entries.values())))
         self.low.append(low)
         self.high.append(high)
 
     def matrix(self, width: int) -> sp.csr_matrix:
+        """All rows, of some number of columns."""
         at = np.repeat(np.arange(len(self.parts)), [len(c) for c, _ in self.parts])
         columns = np.concatenate([c for c, _ in self.parts])
         values = np.concatenate([v for _, v in self.parts])
