@@ -94,7 +94,7 @@ def run(name: str, plan: Plan | None = None, seed: int = 0) -> dict:
         An unknown market.
     """
     plan = PLANS[SHELF.known(name)] if plan is None else plan
-    began = time.process_time()
+    began, made_by = time.process_time(), provenance("numpy", "scipy", "numba")
     here = market(name)
     affine = tune_boosts(here)
     done, start = train_in_stages(here, affine, plan.stages, seed)
@@ -117,16 +117,12 @@ def run(name: str, plan: Plan | None = None, seed: int = 0) -> dict:
         "affine_revenue": here.unit * affine_revenue(here, affine),
         "start_revenue": start.revenue(),
         "stages": [
-            {"knots": len(t.table.knots)}
-            | asdict(stage)
+            asdict(stage)
             | {
                 "n_knots": len(t.table.knots),
                 "revenue": t.table.revenue(),
-                # every tenth step, a mean of the ten before
-                "curve": digits(
-                    here.unit
-                    * t.curve[: len(t.curve) // 10 * 10].reshape(-1, 10).mean(axis=1)
-                ),
+                # means of ten steps each
+                "curve": digits(here.unit * _tens(t.curve)),
             }
             for t, stage in zip(done, plan.stages, strict=True)
         ],
@@ -140,7 +136,7 @@ def run(name: str, plan: Plan | None = None, seed: int = 0) -> dict:
         "least_margin": float(margins.min()),
         "sample": asdict(sample),
         "cpu_seconds": round(time.process_time() - began, 1),
-        **provenance("numpy", "scipy", "numba"),
+        **made_by,
         "command": f"python -m econlib.gemnet.record_tables {name}",
     }
 
