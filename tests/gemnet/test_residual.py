@@ -14,7 +14,9 @@ from econlib.gemnet import (
     certificates,
     kernels,
     laws,
+    lottery_reply,
     reach,
+    record_tables,
     residual,
     rounding,
     sampling,
@@ -303,3 +305,66 @@ def test_stages_grow_the_table(table):
     assert [len(t.table.knots) for t in done] == [11, 21, 23]
     assert [len(t.curve) for t in done] == [4, 3, 3]
     assert len(start.knots) == 11
+
+
+@pytest.fixture(scope="module")
+def recorded():
+    return record_tables.recorded_table("u01")
+
+
+def test_record_is_within_the_proved_bounds(recorded):
+    """No strategy-proof mechanism earns more than 0.886357."""
+    kept = record_tables.load("u01")
+    bound = 18588262788621 / 20971520000000
+    revenue = recorded.revenue(48, 192)
+    assert 0.8768 < revenue < bound
+    assert 0.8768 < kept["revenue"] < bound
+    sample = kept["sample"]
+    assert sample["controlled"] + 4 * sample["gain_error"] < bound
+    assert sample["n_clashes"] == kept["n_violations"] == 0
+    assert revenue == pytest.approx(kept["revenue"], abs=1e-4)
+    assert rounding.rounding_bound(recorded).holds
+
+
+def test_record_has_the_shape_of_the_optimum(recorded):
+    """Where the rival is weak it is the one-bidder optimum, and so on."""
+    weak = np.array([[0.0, 0.0], [0.3, 0.1], [0.2, 0.3]])
+    single, pair = 2 / 3, (4 - np.sqrt(2)) / 3
+    for menu in recorded.leader(weak):
+        assert menu == pytest.approx([single, single, pair], abs=0.02)
+    strong = recorded.leader(np.array([[1.0, 1.0]]))[0]
+    assert strong[0] > 1
+    assert strong[2] > 1.9  # excluded
+    # an item that the rival does not want is cheaper than where she is weak
+    b = recorded.leader(np.array([[0.45, 0.1], [1.0, 0.1]]))[:, 1]
+    assert b[1] < b[0] - 0.05
+    # single items of the affine maximiser are cheaper there, and its bundle dearer
+    theirs = recorded.affine.prices(0, weak)
+    assert (theirs[:, :2] < single).all()
+    assert (theirs[:, 2] > pair).all()
+
+
+def test_record_is_made_by_its_command():
+    """The same code at a small plan, key for key."""
+    stage = ascent.Stage(6, 3, (1e-3, 1e-4), 6, 12)
+    plan = record_tables.Plan((stage,), 1000, 2, 2, 2)
+    made = record_tables.run("u01", plan)
+    assert made.keys() == record_tables.load("u01").keys()
+    assert made["n_violations"] == 0
+    with pytest.raises(ValueError, match="market = 'u02'"):
+        record_tables.run("u02")
+
+
+def test_lotteries_gain_nothing_where_nothing_is_taken_and_something_on_kinked_laws():
+    one = random_table(np.random.default_rng(13))
+    found = lottery_reply.lottery_reply(one, np.zeros(2), 8)
+    assert found.lotteries == pytest.approx(found.deterministic, abs=1e-6)
+    kinked = random_table(np.random.default_rng(14), "irregular")
+    more = [
+        lottery_reply.lottery_reply(kinked, v, 10)
+        for v in np.random.default_rng(15).random((6, 2))
+    ]
+    assert all(r.lotteries >= r.deterministic - 1e-9 for r in more)
+    assert max(r.lotteries - r.deterministic for r in more) > 1e-5
+    with pytest.raises(ValueError, match="n = 1"):
+        lottery_reply.lottery_reply(one, np.zeros(2), 1)
