@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from econlib import programs
 from econlib.gemnet import (
     affine,
     ascent,
@@ -347,7 +348,7 @@ def test_record_has_the_shape_of_the_optimum(recorded):
 def test_record_is_made_by_its_command():
     """The same code at a small plan, key for key."""
     stage = ascent.Stage(6, 3, (1e-3, 1e-4), 6, 12)
-    plan = record_tables.Plan((stage,), 1000, 2, 2, 2)
+    plan = record_tables.Plan((stage,), 1000, 2, 2, 2, 16)
     made = record_tables.run("u01", plan)
     assert made.keys() == record_tables.load("u01").keys()
     assert made["n_violations"] == 0
@@ -355,16 +356,33 @@ def test_record_is_made_by_its_command():
         record_tables.run("u02")
 
 
-def test_lotteries_gain_nothing_where_nothing_is_taken_and_something_on_kinked_laws():
+def test_lotteries_gain_nothing_on_uniform_values_alone():
     one = random_table(np.random.default_rng(13))
     found = lottery_reply.lottery_reply(one, np.zeros(2), 8)
     assert found.lotteries == pytest.approx(found.deterministic, abs=1e-6)
-    kinked = random_table(np.random.default_rng(14), "irregular")
-    more = [
-        lottery_reply.lottery_reply(kinked, v, 10)
-        for v in np.random.default_rng(15).random((6, 2))
-    ]
-    assert all(r.lotteries >= r.deterministic - 1e-9 for r in more)
-    assert max(r.lotteries - r.deterministic for r in more) > 1e-5
     with pytest.raises(ValueError, match="n = 1"):
         lottery_reply.lottery_reply(one, np.zeros(2), 1)
+
+
+def test_lottery_program_is_that_of_all_incentive_rows():
+    """Rows that are added as they are violated give what all of them give."""
+    some = random_table(np.random.default_rng(14), "irregular")
+    rng, law = np.random.default_rng(15), some.market.second
+    cuts = np.linspace(0, 1, 6)
+    x, f = (cuts[1:] + cuts[:-1]) / 2, np.diff(law.cdf(cuts))
+    v = np.stack(np.meshgrid(x, x, indexing="ij"), axis=-1).reshape(-1, 2)
+    f = np.outer(f, f).ravel()
+    pairs = np.argwhere(~np.eye(25, dtype=bool))
+    seen = 0
+    for own in rng.random((6, 2)):
+        found = lottery_reply.lottery_reply(some, own, 5)
+        taken = residual.choose(own[None], some.leader(v), False).may_take
+        cost = np.concatenate([-f, (f[:, None] * v).ravel()])
+        upper = np.concatenate([np.full(25, np.inf), 1.0 - taken.ravel()])
+        whole = programs.solve(
+            cost, lottery_reply._truth(v, pairs), 0.0, upper=upper, maximise=True
+        )
+        assert found.lotteries == pytest.approx(whole.objective, abs=1e-8)
+        assert found.lotteries >= found.deterministic - 1e-9
+        seen += int(taken.any())
+    assert seen > 0
