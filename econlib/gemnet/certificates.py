@@ -147,43 +147,42 @@ def _regions(
     top = Fraction(float(table.market.second.top))
     worth = [Fraction(0), own[0], own[1], own[0] + own[1]]
     elements = range(4) if bundle else range(3)
-    approx = [float(w) for w in worth]
-    n = len(knots)
-    for i in range(n - 1):
-        for j in range(n - 1):
-            for up in (False, True):
-                d = -1 if up else 1
-                ii, jj = (i + 1, j + 1) if up else (i, j)
-                at = [(ii, jj), (ii + d, jj), (ii, jj + d)]
-                rows = [table.prices[p] for p in at]
-                rough = np.array(
-                    [
-                        [approx[k] - (r[k - 1] if k else 0) for k in elements]
-                        for r in rows
-                    ]
-                )
-                for taken in elements[1:]:
-                    lost = (rough[:, taken, None] < rough - 1e-9).all(axis=0)
-                    if lost.any():
-                        continue
-                    exact = [
-                        [
-                            worth[k] - (Fraction(float(r[k - 1])) if k else 0)
-                            for k in elements
-                        ]
-                        for r in rows
-                    ]
-                    corners = [(knots[p], knots[q]) for p, q in at]
-                    polygon = [x for x in corners]
-                    for other in elements:
-                        if other == taken or not polygon:
-                            continue
-                        gap = [e[taken] - e[other] for e in exact]
-                        polygon = _half(polygon, _linear(corners, gap))
-                    for side in (0, 1):
-                        polygon = _half(polygon, lambda p, s=side: top - p[s])
-                    if polygon:
-                        yield taken, polygon
+    free = np.zeros((*table.prices.shape[:2], 1))
+    rough = np.array([float(w) for w in worth]) - np.concatenate(
+        [free, table.prices], axis=2
+    )
+    rough = rough[..., : len(elements)]
+    ahead = rough[..., :, None] - rough[..., None, :]
+    for d in (1, -1):  # triangles at the lower left, and at the upper right
+        here, there = (slice(None, -1), slice(1, None))[::d]
+        most = np.maximum(ahead[here, here], ahead[there, here])
+        most = np.maximum(most, ahead[here, there])
+        # floats leave out what loses clearly at all three corners, nothing more
+        close = (most >= -1e-9).all(axis=3)
+        for i, j, taken in np.argwhere(close[..., 1:]).tolist():
+            ii, jj, taken = i + (d < 0), j + (d < 0), taken + 1
+            at = [(ii, jj), (ii + d, jj), (ii, jj + d)]
+            gains = [
+                [worth[0]]
+                + [
+                    worth[k] - Fraction(float(table.prices[p][k - 1]))
+                    for k in elements[1:]
+                ]
+                for p in at
+            ]
+            corners = [(knots[p], knots[q]) for p, q in at]
+            polygon = list(corners)
+            for other in elements:
+                if other == taken or not polygon:
+                    continue
+                gap = [e[taken] - e[other] for e in gains]
+                if min(gap) < 0:
+                    polygon = _half(polygon, _linear(corners, gap))
+            for side in (0, 1):
+                if max(p[side] for p in corners) > top:
+                    polygon = _half(polygon, lambda p, s=side: top - p[s])
+            if polygon:
+                yield taken, polygon
 
 
 def _linear(corners: list[_Point], gap: list[Fraction]) -> object:

@@ -18,7 +18,8 @@ from typing import no_type_check
 import numpy as np
 from numba import njit
 
-from econlib.gemnet.reach import add_slope, alpha, blank, demand, gamma
+from econlib.gemnet.bound_slope import add_slope
+from econlib.gemnet.reach import alpha, blank, demand, gamma
 
 __all__ = [
     "MARGIN",

@@ -24,7 +24,18 @@ from typing import NamedTuple, no_type_check
 import numpy as np
 from numba import njit
 
-__all__ = ["WIDEN", "Reach", "add_slope", "alpha", "blank", "demand", "gamma"]
+__all__ = [
+    "WIDEN",
+    "Reach",
+    "alpha",
+    "blank",
+    "demand",
+    "edge_alpha",
+    "edge_gamma",
+    "gamma",
+    "place",
+    "region",
+]
 
 #: How far half-planes are moved outwards: ties, and above what rounding can do.
 WIDEN = 1e-11
@@ -122,7 +133,7 @@ def _clip(px, py, n, qx, qy, g0, gx, gy):
 
 @njit(cache=True)
 @no_type_check
-def _region(which, gain, x0, y0, dx, dy, px, py, qx, qy):
+def region(which, gain, x0, y0, dx, dy, px, py, qx, qy):
     """Part of a triangle on which the leader may take ``which``: 1, 2 single, 3 both.
 
     The triangle has its right angle at (x0, y0) and legs dx, dy, which may be negative;
@@ -150,7 +161,7 @@ def _region(which, gain, x0, y0, dx, dy, px, py, qx, qy):
 
 @njit(cache=True)
 @no_type_check
-def _place(cells, number):
+def place(cells, number):
     """Knots of the right angle of a triangle, and which way its legs go."""
     cell = number // 2
     i, j = cell // cells, cell % cells
@@ -194,7 +205,7 @@ def demand(knots, table, s, t, reach):
     gain = np.empty((3, 4))
     px, py, qx, qy = np.empty(12), np.empty(12), np.empty(12), np.empty(12)
     for number in range(2 * cells**2):
-        i, j, d = _place(cells, number)
+        i, j, d = place(cells, number)
         alone = sure[i, j]
         if alone != sure[i + d, j] or alone != sure[i, j + d]:
             alone = -1
@@ -217,7 +228,7 @@ def demand(knots, table, s, t, reach):
         for which in range(1, 4):
             if alone > 0 and which != alone:
                 continue
-            n = _region(which, gain, x0, y0, dx, dy, px, py, qx, qy)
+            n = region(which, gain, x0, y0, dx, dy, px, py, qx, qy)
             for k in range(n):
                 if which == 3:
                     for q, z in enumerate((px[k], py[k], px[k] + py[k])):
@@ -292,7 +303,8 @@ def _sort(edges, n, reach, item):
 
 @njit(cache=True)
 @no_type_check
-def _edge_alpha(x0, y0, x1, y1, b):
+def edge_alpha(x0, y0, x1, y1, b):
+    """Largest x - (y - b)^+ on an edge."""
     z = max(x0 - max(y0 - b, 0.0), x1 - max(y1 - b, 0.0))
     if (y0 - b) * (y1 - b) < 0:
         z = max(z, x0 + (b - y0) / (y1 - y0) * (x1 - x0))
@@ -301,7 +313,8 @@ def _edge_alpha(x0, y0, x1, y1, b):
 
 @njit(cache=True)
 @no_type_check
-def _edge_gamma(x0, y0, x1, y1, b):
+def edge_gamma(x0, y0, x1, y1, b):
+    """Largest x + min(y, b) on an edge."""
     z = max(x0 + min(y0, b), x1 + min(y1, b))
     if (y0 - b) * (y1 - b) < 0:
         z = max(z, x0 + (b - y0) / (y1 - y0) * (x1 - x0) + b)
@@ -326,7 +339,7 @@ def alpha(peaks, at, first, listed, edges, item, b):
             edges[item, e, 2],
             edges[item, e, 3],
         )
-        z = _edge_alpha(x0, y0, x1, y1, b)
+        z = edge_alpha(x0, y0, x1, y1, b)
         if z > most:
             most, where = z, e
     return most, where
@@ -350,75 +363,7 @@ def gamma(peaks, at, first, listed, edges, item, b):
             edges[item, e, 2],
             edges[item, e, 3],
         )
-        z = _edge_gamma(x0, y0, x1, y1, b)
+        z = edge_gamma(x0, y0, x1, y1, b)
         if z > most:
             most, where = z, e
     return most, where
-
-
-@njit(cache=True)
-@no_type_check
-def _own_sup(which, kind, kink, gain, x0, y0, dx, dy, px, py, qx, qy):
-    """Supremum over one triangle; -1 where nothing is taken in it."""
-    n = _region(which, gain, x0, y0, dx, dy, px, py, qx, qy)
-    most = -1.0
-    for k in range(n):
-        if kind < 3:
-            z = px[k] if kind == 0 else py[k] if kind == 1 else px[k] + py[k]
-        else:
-            m = k + 1 if k + 1 < n else 0
-            x, y, u, v = px[k], py[k], px[m], py[m]
-            if which == 2:
-                x, y, u, v = y, x, v, u
-            if kind == 3:
-                z = _edge_alpha(x, y, u, v, kink)
-            else:
-                z = _edge_gamma(x, y, u, v, kink)
-        most = max(most, z)
-    return most
-
-
-@njit(cache=True)
-@no_type_check
-def add_slope(out, knots, reach, number, which, kind, kink, weight):
-    """Add the slope of one triangle's supremum in the prices at its corners.
-
-    Parameters
-    ----------
-    out : ndarray, shape (n, n, 3)
-        Weight times the slope is added.
-    knots : ndarray, shape (n,)
-    reach : Reach
-        Of the leader's values.
-    number : int
-        Of the triangle.
-    which : int
-        1 or 2 for an item, 3 for both.
-    kind : int
-        0 to 2 for x, y and x + y, 3 for alpha, 4 for gamma.
-    kink : float
-        The price in alpha or gamma.
-    weight : float
-    """
-    gain = np.empty((3, 4))
-    px, py, qx, qy = np.empty(12), np.empty(12), np.empty(12), np.empty(12)
-    i, j, d = _place(len(knots) - 1, number)
-    gain[0], gain[1] = reach.gains[i, j], reach.gains[i + d, j]
-    gain[2] = reach.gains[i, j + d]
-    x0, y0 = knots[i], knots[j]
-    dx, dy = knots[i + d] - x0, knots[j + d] - y0
-    h = 1e-5
-    for k in range(3):
-        for q in range(1, 4):
-            here = gain[k, q]
-            gain[k, q] = here - h  # a higher price
-            high = _own_sup(which, kind, kink, gain, x0, y0, dx, dy, px, py, qx, qy)
-            gain[k, q] = here + h
-            low = _own_sup(which, kind, kink, gain, x0, y0, dx, dy, px, py, qx, qy)
-            gain[k, q] = here
-            if high < 0 or low < 0:  # the region closes
-                continue
-            slope = min(max((high - low) / (2 * h), -5.0), 5.0)
-            row = i + d if k == 1 else i
-            column = j + d if k == 2 else j
-            out[row, column, q - 1] += weight * slope

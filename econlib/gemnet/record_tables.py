@@ -37,6 +37,8 @@ class Plan:
         Independent profiles.
     n_random, n_critical : int
         Values of the leader at which exact arithmetic checks the follower's menu.
+    n_fine : int
+        Midpoints an axis of the finer quadrature; the other has half as many.
     """
 
     stages: Sequence[Stage]
@@ -44,6 +46,7 @@ class Plan:
     n_each: int = 4
     n_random: int = 150
     n_critical: int = 50
+    n_fine: int = 192
 
 
 SHORTER = (Stage(11, 1500, (4e-3, 1e-4), 16, 32), Stage(0, 1500, (1e-3, 2e-5), 16, 32))
@@ -94,7 +97,7 @@ def run(name: str, plan: Plan | None = None, seed: int = 0) -> dict:
         An unknown market.
     """
     plan = PLANS[SHELF.known(name)] if plan is None else plan
-    began = time.process_time()
+    began, made_by = time.process_time(), provenance("numpy", "scipy", "numba")
     here = market(name)
     affine = tune_boosts(here)
     done, start = train_in_stages(here, affine, plan.stages, seed)
@@ -109,38 +112,35 @@ def run(name: str, plan: Plan | None = None, seed: int = 0) -> dict:
     )
     found = certify(table, values)
     margins = found.margins[np.isfinite(found.margins)]
+    coarse = plan.n_fine // 2
     sample = sample_revenue(table, affine, plan.n_leader, plan.n_each, seed)
     return {
         "market": name,
         "seed": seed,
         "affine": asdict(affine),
         "affine_revenue": here.unit * affine_revenue(here, affine),
-        "start_revenue": start.revenue(),
+        "start_revenue": start.revenue(coarse),
         "stages": [
-            {"knots": len(t.table.knots)}
-            | asdict(stage)
+            asdict(stage)
             | {
                 "n_knots": len(t.table.knots),
-                "revenue": t.table.revenue(),
-                # every tenth step, a mean of the ten before
-                "curve": digits(
-                    here.unit
-                    * t.curve[: len(t.curve) // 10 * 10].reshape(-1, 10).mean(axis=1)
-                ),
+                "revenue": t.table.revenue(coarse),
+                # means of ten steps each
+                "curve": digits(here.unit * _tens(t.curve)),
             }
             for t, stage in zip(done, plan.stages, strict=True)
         ],
         "table_knots": table.knots.tolist(),
         "prices": table.prices.reshape(-1, 3).tolist(),
-        "revenue": table.revenue(),
-        "revenue_fine": table.revenue(192, 384),
+        "revenue": table.revenue(coarse),
+        "revenue_fine": table.revenue(plan.n_fine),
         "train_seconds": round(seconds, 1),
         "n_certified": len(values),
         "n_violations": found.n_violations,
         "least_margin": float(margins.min()),
         "sample": asdict(sample),
         "cpu_seconds": round(time.process_time() - began, 1),
-        **provenance("numpy", "scipy", "numba"),
+        **made_by,
         "command": f"python -m econlib.gemnet.record_tables {name}",
     }
 

@@ -8,13 +8,16 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from econlib import programs
 from econlib.gemnet import (
     affine,
     ascent,
     certificates,
     kernels,
     laws,
+    lottery_reply,
     reach,
+    record_tables,
     residual,
     rounding,
     sampling,
@@ -303,3 +306,83 @@ def test_stages_grow_the_table(table):
     assert [len(t.table.knots) for t in done] == [11, 21, 23]
     assert [len(t.curve) for t in done] == [4, 3, 3]
     assert len(start.knots) == 11
+
+
+@pytest.fixture(scope="module")
+def recorded():
+    return record_tables.recorded_table("u01")
+
+
+def test_record_is_within_the_proved_bounds(recorded):
+    """No strategy-proof mechanism earns more than 0.886357."""
+    kept = record_tables.load("u01")
+    bound = 18588262788621 / 20971520000000
+    revenue = recorded.revenue(48, 192)
+    assert 0.8768 < revenue < bound
+    assert 0.8768 < kept["revenue"] < bound
+    sample = kept["sample"]
+    assert sample["controlled"] + 4 * sample["gain_error"] < bound
+    assert sample["n_clashes"] == kept["n_violations"] == 0
+    assert revenue == pytest.approx(kept["revenue"], abs=1e-4)
+    assert rounding.rounding_bound(recorded).holds
+
+
+def test_record_has_the_shape_of_the_optimum(recorded):
+    """Where the rival is weak it is the one-bidder optimum, and so on."""
+    weak = np.array([[0.0, 0.0], [0.3, 0.1], [0.2, 0.3]])
+    single, pair = 2 / 3, (4 - np.sqrt(2)) / 3
+    for menu in recorded.leader(weak):
+        assert menu == pytest.approx([single, single, pair], abs=0.02)
+    strong = recorded.leader(np.array([[1.0, 1.0]]))[0]
+    assert strong[0] > 1
+    assert strong[2] > 1.9  # excluded
+    # an item that the rival does not want is cheaper than where she is weak
+    b = recorded.leader(np.array([[0.45, 0.1], [1.0, 0.1]]))[:, 1]
+    assert b[1] < b[0] - 0.05
+    # single items of the affine maximiser are cheaper there, and its bundle dearer
+    theirs = recorded.affine.prices(0, weak)
+    assert (theirs[:, :2] < single).all()
+    assert (theirs[:, 2] > pair).all()
+
+
+def test_record_is_made_by_its_command():
+    """The same code at a small plan, key for key."""
+    stage = ascent.Stage(6, 3, (1e-3, 1e-4), 6, 12)
+    plan = record_tables.Plan((stage,), 1000, 2, 2, 2, 16)
+    made = record_tables.run("u01", plan)
+    assert made.keys() == record_tables.load("u01").keys()
+    assert made["n_violations"] == 0
+    with pytest.raises(ValueError, match="market = 'u02'"):
+        record_tables.run("u02")
+
+
+def test_lotteries_gain_nothing_on_uniform_values_alone():
+    one = random_table(np.random.default_rng(13))
+    found = lottery_reply.lottery_reply(one, np.zeros(2), 8)
+    assert found.lotteries == pytest.approx(found.deterministic, abs=1e-6)
+    with pytest.raises(ValueError, match="n = 1"):
+        lottery_reply.lottery_reply(one, np.zeros(2), 1)
+
+
+def test_lottery_program_is_that_of_all_incentive_rows():
+    """Rows that are added as they are violated give what all of them give."""
+    some = random_table(np.random.default_rng(14), "irregular")
+    rng, law = np.random.default_rng(15), some.market.second
+    cuts = np.linspace(0, 1, 6)
+    x, f = (cuts[1:] + cuts[:-1]) / 2, np.diff(law.cdf(cuts))
+    v = np.stack(np.meshgrid(x, x, indexing="ij"), axis=-1).reshape(-1, 2)
+    f = np.outer(f, f).ravel()
+    pairs = np.argwhere(~np.eye(25, dtype=bool))
+    seen = 0
+    for own in rng.random((6, 2)):
+        found = lottery_reply.lottery_reply(some, own, 5)
+        taken = residual.choose(own[None], some.leader(v), False).may_take
+        cost = np.concatenate([-f, (f[:, None] * v).ravel()])
+        upper = np.concatenate([np.full(25, np.inf), 1.0 - taken.ravel()])
+        whole = programs.solve(
+            cost, lottery_reply._truth(v, pairs), 0.0, upper=upper, maximise=True
+        )
+        assert found.lotteries == pytest.approx(whole.objective, abs=1e-8)
+        assert found.lotteries >= found.deterministic - 1e-9
+        seen += int(taken.any())
+    assert seen > 0
