@@ -141,6 +141,7 @@ class _Field(nn.Module):
         return out[0], out[1]
 
     def kept(self) -> Tensor:
+        """Mass that comes into each cell less what leaves it, (..., n, n)."""
         pad = nn.functional.pad
         one, two = self.flows()
         return (
