@@ -162,14 +162,16 @@ def train(
         first = 0.9 * first + 0.1 * g
         second = 0.99 * second + 0.01 * g * g
         size = rates[0] * (rates[1] / rates[0]) ** (step / max(1, steps - 1))
+        # first steps, all of full size, would tear apart what fits tightly
+        size *= min(1.0, (step + 1) / 100)
         up = first / (1 - 0.9 ** (step + 1))
         scale = np.sqrt(second / (1 - 0.99 ** (step + 1))) + 1e-6
         theta = np.clip(theta + size * up / scale, 0.0, CAPS)
         mean = theta if step < 30 else 0.97 * mean + 0.03 * theta
     if not np.isfinite(theta).all():
         raise TrainingError("prices are not finite")
-    both = [replace(table, prices=prices) for prices in (theta, mean)]
-    return Training(max(both, key=lambda t: t.revenue(30, 96)), curve)
+    some = [replace(table, prices=prices) for prices in (table.prices, theta, mean)]
+    return Training(max(some, key=lambda t: t.revenue(30, 96)), curve)
 
 
 def knots_by_error(
