@@ -9,6 +9,7 @@ from benchmarks import (
     churn,
     contracts,
     diffusion,
+    gemnet,
     persuasion,
     program,
     rochetnet,
@@ -25,6 +26,7 @@ _ALL = {
     "diffusion": diffusion.measure,
     "sequential": sequential.measure,
     "persuasion": persuasion.measure,
+    "gemnet": gemnet.measure,
 }
 
 

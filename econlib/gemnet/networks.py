@@ -81,8 +81,9 @@ class MenuNetwork(nn.Module):
     n_bidders, n_items : int
         1 or more.
     bundles : ndarray, shape (n_entries, n_items), optional
-        Fixed bundles, such as those of :func:`deterministic_bundles`; prices alone are
-        learnt.  Without them bundles are free lotteries.
+        Fixed bundles, such as those of
+        :func:`~econlib.gemnet.offers.deterministic_bundles`; prices alone are learnt.
+        Without them bundles are free lotteries.
     n_entries : int, optional
         Elements besides the empty one where bundles are free; 1 or more.  The first
         begin near whole bundles if there are enough, the rest at random.
