@@ -23,6 +23,8 @@ from econlib.gemnet.reach import alpha, blank, demand, gamma
 
 __all__ = [
     "MARGIN",
+    "OUT",
+    "STEPS",
     "gradient",
     "leader_slope",
     "mean_revenue",
@@ -34,8 +36,12 @@ __all__ = [
 
 #: How far prices stay above the suprema: strictness, far above rounding.
 MARGIN = 1e-9
-_OUT = 3.0  # a price that nobody pays
-_STEPS = np.array(
+#: A price that nobody pays.
+OUT = 3.0
+#: Directions of the search for prices, each tried both ways.
+#:
+#: :meta hide-value:
+STEPS = np.array(
     [
         [1, 0, 0],
         [0, 1, 0],
@@ -135,7 +141,7 @@ def _least(both, peaks, at, first, listed, edges, a, b, c):
         if still:
             break
     if not still:
-        a = b = _OUT
+        a = b = OUT
     z, _ = gamma(peaks, at, first, listed, edges, 0, b)
     w, _ = gamma(peaks, at, first, listed, edges, 1, a)
     return a, b, max(c, max(both[2], max(z, w)) + MARGIN)
@@ -177,17 +183,17 @@ def reply(reach, breaks, coef, starts, steps, bundle):
     """
     # a tuple of arrays is costly to pass on
     both, _, edges, _, _, peaks, at, first, listed, _, _ = reach
-    best, most = (_OUT, _OUT, _OUT), 0.0
+    best, most = (OUT, OUT, OUT), 0.0
     for start in range(len(starts)):
-        c = starts[start, 2] if bundle else 2 * _OUT
+        c = starts[start, 2] if bundle else 2 * OUT
         a, b = starts[start, 0], starts[start, 1]
         here = _least(both, peaks, at, first, listed, edges, a, b, c)
         value = revenue(breaks, coef, here[0], here[1], here[2])
         level = 0
         while level < len(steps):
             width, better = steps[level], False
-            for k in range(len(_STEPS)):
-                if not bundle and _STEPS[k, 2] != 0:
+            for k in range(len(STEPS)):
+                if not bundle and STEPS[k, 2] != 0:
                     continue
                 for sign in (width, -width):
                     there = _least(
@@ -197,9 +203,9 @@ def reply(reach, breaks, coef, starts, steps, bundle):
                         first,
                         listed,
                         edges,
-                        here[0] + sign * _STEPS[k, 0],
-                        here[1] + sign * _STEPS[k, 1],
-                        here[2] + sign * _STEPS[k, 2],
+                        here[0] + sign * STEPS[k, 0],
+                        here[1] + sign * STEPS[k, 1],
+                        here[2] + sign * STEPS[k, 2],
                     )
                     if there == here:
                         continue

@@ -29,6 +29,7 @@ __all__ = [
     "Reach",
     "alpha",
     "blank",
+    "clip",
     "demand",
     "edge_alpha",
     "edge_gamma",
@@ -111,7 +112,7 @@ def blank(n_knots):
 
 @njit(cache=True)
 @no_type_check
-def _clip(px, py, n, qx, qy, g0, gx, gy):
+def clip(px, py, n, qx, qy, g0, gx, gy):
     """Keep the part of a polygon where ``g0 + gx x + gy y >= -WIDEN``."""
     m = 0
     for k in range(n):
@@ -153,7 +154,7 @@ def region(which, gain, x0, y0, dx, dy, px, py, qx, qy):
         if g0 >= 0 and g1 >= 0 and g2 >= 0:
             continue
         gx, gy = (g1 - g0) / dx, (g2 - g0) / dy
-        n = _clip(px, py, n, qx, qy, g0 - gx * x0 - gy * y0, gx, gy)
+        n = clip(px, py, n, qx, qy, g0 - gx * x0 - gy * y0, gx, gy)
         if n == 0:
             return 0
     return n

@@ -12,48 +12,12 @@ from typing import no_type_check
 import numpy as np
 from numba import njit
 
-from econlib.gemnet.kernels import MARGIN, revenue
+from econlib.gemnet.kernels import MARGIN, OUT, STEPS, revenue
+from econlib.gemnet.reach import clip, edge_alpha, edge_gamma
 
 __all__ = ["replies"]
 
-_OUT = 3.0  # a price that nobody pays
-_WIDEN = 1e-12  # half-planes are moved outwards: ties, far above rounding
-_STEPS = np.array(
-    [
-        [1, 0, 0],
-        [0, 1, 0],
-        [0, 0, 1],
-        [1, 1, 0],
-        [1, 0, 1],
-        [0, 1, 1],
-        [1, 1, 1],
-        [1, -1, 0],
-        [1, 1, 2],
-    ],
-    dtype=float,
-)
-
-
-@njit(cache=True)
-@no_type_check
-def _half_plane(px, py, n, qx, qy, g0, gx, gy):
-    """Keep the part of a polygon where ``g0 + gx x + gy y`` is 0 or more, and ties."""
-    m = 0
-    for k in range(n):
-        j = k + 1 if k + 1 < n else 0
-        here = g0 + gx * px[k] + gy * py[k] + _WIDEN
-        there = g0 + gx * px[j] + gy * py[j] + _WIDEN
-        if here >= 0:
-            qx[m], qy[m] = px[k], py[k]
-            m += 1
-        if (here >= 0) != (there >= 0):
-            share = here / (here - there)
-            qx[m] = px[k] + share * (px[j] - px[k])
-            qy[m] = py[k] + share * (py[j] - py[k])
-            m += 1
-    for k in range(m):
-        px[k], py[k] = qx[k], qy[k]
-    return m
+_STEPS = STEPS[:9]  # without those that trade one single price for the bundle
 
 
 @njit(cache=True)
@@ -74,7 +38,7 @@ def _regions(w, top, both, edges, count):
             if q != k and n > 0:
                 gx = float(own[k] & 1) - float(own[q] & 1)
                 gy = float(own[k] >> 1) - float(own[q] >> 1)
-                n = _half_plane(px, py, n, qx, qy, w[k] - w[q], gx, gy)
+                n = clip(px, py, n, qx, qy, w[k] - w[q], gx, gy)
         for z in range(n):
             if rest[k] == 3:
                 both[0] = max(both[0], px[z])
@@ -98,9 +62,7 @@ def _alpha(edges, n, b):
     most = -1.0
     for e in range(n):
         x0, y0, x1, y1 = edges[e]
-        most = max(most, x0 - max(y0 - b, 0.0), x1 - max(y1 - b, 0.0))
-        if (y0 - b) * (y1 - b) < 0:  # concave with a kink at b
-            most = max(most, x0 + (b - y0) / (y1 - y0) * (x1 - x0))
+        most = max(most, edge_alpha(x0, y0, x1, y1, b))
     return most
 
 
@@ -111,9 +73,7 @@ def _gamma(edges, n, b):
     most = -1.0
     for e in range(n):
         x0, y0, x1, y1 = edges[e]
-        most = max(most, x0 + min(y0, b), x1 + min(y1, b))
-        if (y0 - b) * (y1 - b) < 0:
-            most = max(most, x0 + (b - y0) / (y1 - y0) * (x1 - x0) + b)
+        most = max(most, edge_gamma(x0, y0, x1, y1, b))
     return most
 
 
@@ -131,7 +91,7 @@ def _least(both, edges, count, wish):
         if still:
             break
     if not still:
-        a = b = _OUT
+        a = b = OUT
     c = max(_gamma(edges[0], count[0], b), _gamma(edges[1], count[1], a))
     return np.array([a, b, max(wish[2], both[2] + MARGIN, c + MARGIN)])
 

@@ -6,7 +6,7 @@ import cvxpy as cp
 import numpy as np
 import pytest
 
-from econlib.gemnet import dual, flows
+from econlib.gemnet import dual, flow_program, flows
 from econlib.gemnet.affine import AffineMaximiser, affine_revenue
 from econlib.gemnet.laws import LAWS, Law, market
 from econlib.gemnet.myerson import item_revenue
@@ -104,6 +104,34 @@ def test_a_program_finds_no_better_flow():
     found = flows.tighten((law, law), cells=n, steps=600, lr=0.05)
     best = _program(n)
     assert best - 1e-6 <= found.curve[-1] <= best + 2e-3
+    solved = flow_program.solve_flows((law, law), n)
+    assert _at_points(solved) == pytest.approx(best, abs=1e-6)
+
+
+def _at_points(bound: dual.FlowBound) -> float:
+    """The bound by three points a cell, for bidders alike with uniform values."""
+    n = len(bound.edges[0]) - 1
+    t = (np.arange(3) + 0.5) / 3
+    total = 0.0
+    for item in (0, 1):
+        flow = bound.flows[0][item]
+        flow = flow if item == 1 else flow.swapaxes(2, 3)
+        w = flow[..., :-1, None] + np.diff(flow, axis=-1)[..., None] * t
+        phi = (np.arange(n)[:, None] + t) / n - n * w
+        phi = phi if item == 1 else phi.swapaxes(2, 3)  # other's cell, own cell, point
+        other = phi.transpose(2, 3, 0, 1, 4)
+        best = np.maximum(phi[..., :, None], other[..., None, :])
+        total += np.maximum(best, 0).mean()
+    return total
+
+
+@pytest.mark.parametrize("name", ["u01", "beta12", "asymmetric"])
+def test_the_program_and_the_search_prove_nearly_the_same(name):
+    m = market(name)
+    laws = (m.first, m.second)
+    program = flow_program.solve_flows(laws, 3).revenue(16)
+    search = flows.tighten(laws, cells=3, steps=300).bound.revenue(16)
+    assert program == pytest.approx(search, rel=0.01)
 
 
 def _program(n: int) -> float:
@@ -158,6 +186,9 @@ def test_bad_input(change, message):
 
 def test_bad_bounds(uniform):
     law = market("u01").first
+    for cells in (1, 7):
+        with pytest.raises(ValueError, match=f"cells = {cells}"):
+            flow_program.solve_flows((law, law), cells)
     with pytest.raises(ValueError, match="expected 1 or 2"):
         flows.tighten((law, law, law))
     with pytest.raises(ValueError, match="parts = 0"):
