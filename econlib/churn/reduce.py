@@ -170,8 +170,9 @@ def vote_churn(
         raise ValueError(f"k = {k}: expected an odd number")
     ones = (a > 0).sum(axis=0)
     if a is not b:
-        pa = hypergeom.sf(k // 2, len(a), ones, k)
-        pb = hypergeom.sf(k // 2, len(b), (b > 0).sum(axis=0), k)
+        pa = hypergeom.sf(k // 2, len(a), np.arange(len(a) + 1), k)[ones]
+        pb = hypergeom.sf(k // 2, len(b), np.arange(len(b) + 1), k)
+        pb = pb[(b > 0).sum(axis=0)]
         return float((pa * (1 - pb) + pb * (1 - pa)).mean())
     m = len(a)
     total = np.arange(m + 1)[:, None]  # members that say 1, and i of them in the first
