@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from benchmarks.record import Timing, alternate
-from econlib.persuasion.best_response import reply_by_cones, reply_by_integers
+from econlib.persuasion.best_response import reply_by_integers
+from econlib.persuasion.cones import reply_by_cones
 from econlib.persuasion.examples import match_game
 from econlib.persuasion.games import (
     PersuasionGame,
@@ -65,7 +66,7 @@ def _replies(n_runs: int, m: int) -> list[Timing]:
     return [
         Timing(
             task=task,
-            ours_is="econlib.persuasion.best_response.reply_by_cones",
+            ours_is="econlib.persuasion.cones.reply_by_cones",
             peer_is=peer,
             **alternate({"ours": cones, "peer": modelled}, n_runs),
             quality={"largest difference": off},

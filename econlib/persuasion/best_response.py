@@ -1,27 +1,11 @@
-r"""Best responses, exactly: by cones, or with a given number of signals by integers.
+r"""Best responses with a given number of signals, and in a box, by integers.
 
-Fix the others.  With :math:`q_t(\omega)=\prod_{j\ne i}\pi_j(t_j\mid\omega)` a signal of
-sender :math:`i` that has masses :math:`x(\omega)` makes the receiver take
-:math:`\alpha_t` after the others' signals :math:`t` exactly if
-
-.. math::
-
-   x\in C_\alpha=\Big\{x\ge0:\ \sum_\omega x(\omega)q_t(\omega)
-   \big(r(\omega,\alpha_t)-r(\omega,b)\big)\ge0\ \ \forall t,b\Big\},
-
-and is then worth :math:`\langle w_\alpha,x\rangle`,
-:math:`w_\alpha(\omega)=\sum_tq_t(\omega)v_i(\omega,\alpha_t)`.  So the best response is
-
-.. math::
-
-   \max\sum_\alpha\langle w_\alpha,x_\alpha\rangle\quad\text{s.t.}\quad
-   x_\alpha\in C_\alpha,\quad\sum_\alpha x_\alpha=\mu ,
-
-a linear program over the cones that are not empty: polynomially many for a fixed
-number of states, exponentially many otherwise.  With :math:`k` signals only, and in a
-box about a rule, binaries choose the tuple of each signal.  Ties go to the deviating
-sender, so that values are suprema that are attained: a profile whose gains are zero is
-an equilibrium however ties are broken.
+With the others fixed a tuple of actions, one after each joint signal :math:`t` of the
+others, is chosen for each signal :math:`s` of the sender: binaries :math:`z_{sta}` pick
+it, and the receiver must want to obey (:mod:`econlib.persuasion.cones` has the cones of
+masses in which she does).  In a box about a rule the maximum certifies a local
+equilibrium.  Ties go to the deviating sender, so that values are suprema that are
+attained: a profile whose gains are zero is an equilibrium however ties are broken.
 """
 
 from __future__ import annotations
@@ -31,37 +15,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
-from econlib.persuasion.games import (
-    PersuasionGame,
-    check_rules,
-    joint_masses,
-    utilities,
-)
+from econlib.persuasion.cones import likelihoods
+from econlib.persuasion.games import PersuasionGame, check_rules, utilities
 from econlib.programs import SolverError, solve
 
-__all__ = ["Cones", "Reply", "gains", "reply_by_cones", "reply_by_integers"]
-
-
-@dataclass(frozen=True)
-class Cones:
-    """A best response with as many signals as it needs.
-
-    Attributes
-    ----------
-    value : float
-        The sender's utility.
-    actions : ndarray of int, shape (n_cones, n_others)
-        The receiver's action after each joint signal of the others, for each cone that
-        is not empty.
-    masses : ndarray, shape (n_cones, n_states)
-        Of the states, for the signal that each cone stands for.
-    """
-
-    value: float
-    actions: Int[np.ndarray, "n_cones n_others"]
-    masses: Float[np.ndarray, "n_cones n_states"]
+__all__ = ["Reply", "gains", "reply_by_integers"]
 
 
 @dataclass(frozen=True)
@@ -84,137 +44,6 @@ class Reply:
     rule: Float[np.ndarray, "n_states n_signals"]
     bound: float
     seconds: float
-
-
-def _likelihoods(
-    game: PersuasionGame, rules: Sequence[np.ndarray], sender: int
-) -> np.ndarray:
-    """Probability of each joint signal of the others in each state, zeros left out."""
-    if not 0 <= sender < game.n_senders:
-        raise ValueError(
-            f"sender = {sender}: expected an integer, 0 to {game.n_senders - 1}"
-        )
-    others = [rule for j, rule in enumerate(rules) if j != sender]
-    q = joint_masses(np.ones(game.n_states), others)
-    q = q[q.max(axis=1) > 0]
-    # joint signals of equal likelihood, as a code's, are one
-    kept, where = np.unique(q, axis=0, return_inverse=True)
-    merged = np.zeros_like(kept)
-    np.add.at(merged, where.ravel(), q)
-    return merged
-
-
-def reply_by_cones(
-    game: PersuasionGame,
-    rules: Sequence[Float[np.ndarray, "n_states _"]],
-    sender: int,
-    max_cones: int = 20_000,
-    *,
-    prune: bool = False,
-) -> Cones:
-    """Best response with any number of signals.
-
-    Parameters
-    ----------
-    game : PersuasionGame
-        Prior and payoffs.
-    rules : sequence of ndarray, shape (n_states, n_signals)
-        One for each sender; that of ``sender`` does not matter.
-    sender : int
-        Who deviates.
-    max_cones : int
-        At which the enumeration gives up.
-    prune : bool
-        Whether actions are left out that another action beats in every state in which
-        the others' signal can come, at no loss to the sender where they are tied: the
-        value is the same, by fewer cones.
-
-    Returns
-    -------
-    Cones
-        Value and an optimal split of the prior into signals.
-
-    Raises
-    ------
-    ValueError
-        No such sender, rules that do not fit, or more cones than ``max_cones``.
-
-    Notes
-    -----
-    A tuple of actions is grown by one joint signal of the others at a time and dropped
-    as soon as its cone has nothing but 0 left, which a small program tells.  Cones that
-    touch others in a face only are kept: an optimum may lie there.
-    """
-    rules = check_rules(game, rules)
-    q = _likelihoods(game, rules, sender)
-    m, n = game.n_states, game.n_actions
-    # rows[t, a, b]: how much better a is than b after t, by the mass of each state
-    rows = q[:, None, None] * (game.receiver.T[:, None] - game.receiver.T[None])
-    # each tuple with masses that show its cone is not empty
-    found: list[tuple[tuple[int, ...], np.ndarray]] = [((), np.full(m, 1 / m))]
-    for t in range(len(q)):
-        worse = _beaten(game, sender, q[t] > 0) if prune else set()
-        alone = [
-            a for a in range(n) if a not in worse and _witness(rows[t, a]) is not None
-        ]
-        grown = []
-        for prefix, x in found:
-            obey = rows[np.arange(t), list(prefix)].reshape(-1, m)
-            for a in alone:
-                seen = x if (rows[t, a] @ x >= 0).all() else None
-                if seen is None:
-                    seen = _witness(np.concatenate([obey, rows[t, a]]))
-                if seen is not None:
-                    grown.append(((*prefix, a), seen))
-        found = grown
-        if len(found) > max_cones:
-            raise ValueError(
-                f"{len(found)} cones after {t + 1} of {len(q)} joint signals of the "
-                f"others: expected at most max_cones = {max_cones}; fewer states, "
-                "actions or signals, or reply_by_integers"
-            )
-    actions = np.array([a for a, _ in found], dtype=int).reshape(len(found), len(q))
-    worth = np.stack([(q * game.senders[sender][:, a].T).sum(axis=0) for a in actions])
-    blocks = sp.block_diag(
-        [rows[np.arange(len(q)), a].reshape(-1, m) for a in actions], format="csr"
-    )
-    split = sp.hstack([sp.eye_array(m)] * len(actions))
-    solved = solve(
-        worth.ravel(),
-        sp.vstack([blocks, split]),
-        np.concatenate([np.zeros(blocks.shape[0]), game.prior]),
-        np.concatenate([np.full(blocks.shape[0], np.inf), game.prior]),
-        maximise=True,
-    )
-    return Cones(solved.objective, actions, solved.x.reshape(len(actions), m))
-
-
-def _beaten(game: PersuasionGame, sender: int, come: np.ndarray) -> set[int]:
-    """Actions that another one beats in all of some states, at no loss to a sender."""
-    r, v = game.receiver[come], game.senders[sender][come]
-    beaten: set[int] = set()
-    for a in range(game.n_actions):
-        for b in set(range(game.n_actions)) - {a} - beaten:
-            lead = r[:, b] - r[:, a]
-            if (lead >= 0).all() and (v[:, b] >= v[:, a])[lead == 0].all():
-                beaten.add(a)
-                break
-    return beaten
-
-
-def _witness(obey: np.ndarray) -> np.ndarray | None:
-    """Masses that add up to 1 and obey some rows; None where there are none."""
-    m = obey.shape[1]
-    # how far below 0 the worst row must be
-    found = solve(
-        np.append(np.zeros(m), 1.0),
-        np.block(
-            [[obey, np.ones((len(obey), 1))], [np.ones((1, m)), np.zeros((1, 1))]]
-        ),
-        np.append(np.zeros(len(obey)), 1.0),
-        np.append(np.full(len(obey), np.inf), 1.0),
-    )
-    return found.x[:m] if found.objective < 1e-11 else None
 
 
 def reply_by_integers(
@@ -271,7 +100,7 @@ def reply_by_integers(
     out beforehand.
     """
     rules = check_rules(game, rules)
-    q = _likelihoods(game, rules, sender)
+    q = likelihoods(game, rules, sender)
     m, n = game.n_states, game.n_actions
     k = rules[sender].shape[1] if n_signals is None else n_signals
     if k < 1:

@@ -198,9 +198,10 @@ def compare(
                 f"methods: {name!r}: expected some of {', '.join(METHODS)}"
             )
     rng = np.random.default_rng(seed)
-    train = draw_profiles(game, n_signals, budget.n_train, rng)
-    test = draw_profiles(game, n_signals, budget.n_test, rng)
+    # starts first, so that they are the same whatever is learned from
     starts = draw_profiles(game, n_signals, 2 * budget.n_starts, rng, sparse=0.0)
+    test = draw_profiles(game, n_signals, budget.n_test, rng)
+    train = draw_profiles(game, n_signals, budget.n_train, rng)
     one = _Trial(game, n_signals, budget, radius, seed, train, test, starts)
     rows = {}
     for name in methods:

@@ -24,7 +24,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from econlib.persuasion.best_response import reply_by_cones, reply_by_integers
+from econlib.persuasion.best_response import reply_by_integers
+from econlib.persuasion.cones import gains_by_any_rule
 from econlib.persuasion.games import PersuasionGame, random_rules, utilities
 from econlib.persuasion.partitions import set_partitions
 from econlib.persuasion.polishing import replies_in_turn
@@ -111,8 +112,7 @@ def cell_equilibria(
     found = []
     for speaker, rules in tried:
         pay = utilities(game, rules)
-        best = [reply_by_cones(game, rules, i).value for i in range(n)]
-        gain = float((best - pay).max())
+        gain = float(gains_by_any_rule(game, rules).max())
         if gain <= tolerance:
             found.append(ExactEquilibrium(cells, (speaker,), tuple(rules), pay, gain))
     return found

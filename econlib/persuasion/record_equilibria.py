@@ -1,22 +1,26 @@
-"""Long runs of every way to look for equilibria, kept as JSON.
+"""The comparison of all methods, with more games, data and steps, kept as JSON.
 
 ``python -m econlib.persuasion.record_equilibria`` compares all methods in six games of
 two senders and one of three, with three seeds of networks and starts each, and writes
-``data/recorded/persuasion/equilibria/<name>.json`` after each game, about twenty
-minutes on one core; names after it run those games only.
+``data/recorded/persuasion/equilibria/<name>.json`` after each game, about an hour on
+one core; names after it run those games only.  With two senders networks are also
+fitted with a short budget, a sixth of the profiles and a fifth of the steps, and climb
+from the same starts.
 """
 
 from __future__ import annotations
 
+import itertools
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 
 import numpy as np
 import torch
 
 from econlib.persuasion.comparison import METHODS, Budget, compare
+from econlib.persuasion.contenders import NETWORKS
 from econlib.persuasion.examples import match_game
 from econlib.persuasion.games import full_revelation
 from econlib.persuasion.one_sender import ceilings, welfare_bound
@@ -24,7 +28,7 @@ from econlib.persuasion.partitions import partition_equilibria
 from econlib.persuasion.tallies import tally
 from econlib.records import Shelf, digits, provenance
 
-__all__ = ["GAMES", "SHELF", "load", "run"]
+__all__ = ["BUDGETS", "GAMES", "SHELF", "load", "run"]
 
 #: Senders, states and game seed of each record; as many actions and signals as states.
 GAMES = {f"two_{k}": (2, 3, k) for k in range(6)} | {"three_1": (3, 3, 1)}
@@ -32,24 +36,24 @@ RADIUS, TOLERANCE = 0.05, 0.005
 LONG = Budget(
     n_train=100_000,
     n_test=5_000,
-    n_steps=1600,
+    n_steps=8000,
     n_starts=20,
     n_climb=600,
     n_polished=10,
     n_replies=4,
     refits=3,
 )
-#: With three senders, where certificates cost more.
-SHORTER = Budget(
-    n_train=100_000,
-    n_test=5_000,
-    n_steps=1000,
-    n_starts=8,
-    n_climb=360,
-    n_polished=2,
-    n_replies=1,
-    refits=2,
-)
+#: Budgets by number of senders; with three of them certificates cost more.
+#:
+#: :meta hide-value:
+BUDGETS = {
+    2: {"short": replace(LONG, n_train=16_000, n_steps=1600), "long": LONG},
+    3: {
+        "long": replace(
+            LONG, n_steps=3000, n_starts=8, n_climb=360, n_polished=4, n_replies=2
+        )
+    },
+}
 
 #: The records, by game.
 #:
@@ -60,8 +64,8 @@ load = SHELF.load
 
 def run(
     name: str,
-    budget: Budget | None = None,
-    seeds: Sequence[int] | None = None,
+    budgets: Mapping[str, Budget] | None = None,
+    seeds: Sequence[int] = range(3),
     methods: Sequence[str] = METHODS,
 ) -> dict:
     """Compare all methods in one game.
@@ -70,18 +74,19 @@ def run(
     ----------
     name : str
         One of ``GAMES``.
-    budget : Budget, optional
-        In place of that of the recorded run.
-    seeds : sequence of int, optional
-        Of networks and starts; three, or one with three senders.
+    budgets : mapping of str to Budget, optional
+        By name, in place of those of the recorded run; with any but ``"long"`` networks
+        only are compared.
+    seeds : sequence of int
+        Of networks and starts.
     methods : sequence of str
         Of :data:`econlib.persuasion.comparison.METHODS`.
 
     Returns
     -------
     dict
-        Parameters, bounds, a row for each seed and method, seconds, machine, versions
-        and command.
+        Parameters, bounds, a row for each seed, budget and method, seconds, machine,
+        versions and command.
 
     Raises
     ------
@@ -89,18 +94,16 @@ def run(
         An unknown game or method.
     """
     n, m, game_seed = GAMES[SHELF.known(name)]
-    if budget is None:
-        budget = LONG if n == 2 else SHORTER
-    if seeds is None:
-        seeds = range(3) if n == 2 else range(1)
+    budgets = BUDGETS[n] if budgets is None else budgets
     torch.set_num_threads(1)
     began, runs = time.process_time(), []
     game = match_game(n, m, m, game_seed)
-    for seed in seeds:
-        found = compare(game, m, budget, radius=RADIUS, methods=methods, seed=seed)
+    for seed, (label, budget) in itertools.product(seeds, budgets.items()):
+        some = [k for k in methods if label == "long" or k in NETWORKS]
+        found = compare(game, m, budget, radius=RADIUS, methods=some, seed=seed)
         for method, row in found.items():
             one = _rounded(tally(game, row, TOLERANCE))
-            runs.append({"seed": seed, "method": method} | one)
+            runs.append({"seed": seed, "budget": label, "method": method} | one)
     partitions = partition_equilibria(game)
     best = max(partitions, key=lambda e: e.utilities.sum())
     return {
@@ -110,7 +113,7 @@ def run(
         "game_seed": game_seed,
         "radius": RADIUS,
         "tolerance": TOLERANCE,
-        "budget": asdict(budget),
+        "budgets": {label: asdict(budget) for label, budget in budgets.items()},
         "revealed": digits(full_revelation(game)),
         "ceilings": digits(ceilings(game)),
         "welfare_bound": digits(np.array([welfare_bound(game)]))[0],

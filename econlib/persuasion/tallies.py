@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from econlib.persuasion.best_response import gains
 from econlib.persuasion.comparison import Row, above
+from econlib.persuasion.cones import gains_by_any_rule
 from econlib.persuasion.games import PersuasionGame, full_revelation
 from econlib.persuasion.pipeline import select
 
@@ -113,10 +113,10 @@ def tally(game: PersuasionGame, row: Row, tolerance: float) -> dict:
         ``gain``, the median over the climb's end points of the largest exact local gain
         of a sender; ``verified`` and ``searched``, shares certified after the climb and
         after the search; ``points`` and ``above``, how many are certified in all and
-        how many of them dominate full revelation; ``utilities``, ``score`` and
-        ``everywhere`` of the selected profile, the last its largest exact gain by any
-        rule; ``error``, ``sign`` and ``weights`` of a network, None for others; CPU
-        ``seconds``.
+        how many of them dominate full revelation; ``utilities``, ``score``, ``local``
+        and ``everywhere`` of the selected profile, the last two its largest exact gains
+        in the box and by any rule; ``error``, ``sign`` and ``weights`` of a network,
+        None for others; CPU ``seconds``.
     """
     if not tolerance >= 0:
         raise ValueError(f"tolerance = {tolerance}: expected a number, 0 or more")
@@ -124,9 +124,11 @@ def tally(game: PersuasionGame, row: Row, tolerance: float) -> dict:
     held = points.verified(tolerance)
     best = select(game, points, tolerance)
     dominates = above(full_revelation(game), points.utilities) & held
-    everywhere = 0.0  # full revelation is an equilibrium
+    local = everywhere = 0.0  # full revelation is an equilibrium
     if best.found:
-        everywhere = max(0.0, float(gains(game, list(points.rules[best.index])).max()))
+        local = max(0.0, float(points.gains[best.index].max()))
+        rules = list(points.rules[best.index])
+        everywhere = max(0.0, float(gains_by_any_rule(game, rules).max()))
     fitted = row.n_weights > 0
     searched = row.searched and float(row.searched.verified(tolerance).mean())
     return {
@@ -137,6 +139,7 @@ def tally(game: PersuasionGame, row: Row, tolerance: float) -> dict:
         "above": int(dominates.sum()),
         "utilities": best.utilities.tolist(),
         "score": best.score,
+        "local": local,
         "everywhere": everywhere,
         "error": row.error if fitted else None,
         "sign": row.sign if fitted else None,

@@ -11,11 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from econlib.persuasion import record_equilibria
-from econlib.persuasion.best_response import (
-    gains,
-    reply_by_cones,
-    reply_by_integers,
-)
+from econlib.persuasion.best_response import gains, reply_by_integers
 from econlib.persuasion.comparison import METHODS, Budget, Row, above, compare
 from econlib.persuasion.contenders import (
     NETWORKS,
@@ -373,9 +369,13 @@ def test_enumerations_that_explode_say_how_many():
 def test_a_slice_of_the_record_runs_again():
     with pytest.raises(ValueError, match="game = 'four_0': expected one of two_0"):
         record_equilibria.run("four_0")
-    made = record_equilibria.run("two_1", TINY, seeds=(0,), methods=("random", "DNL"))
-    assert [r["method"] for r in made["runs"]] == ["random", "DNL"]
-    assert made["budget"] == dataclasses.asdict(TINY)
+    budgets = {"short": TINY, "long": TINY}
+    made = record_equilibria.run("two_1", budgets, (0,), ("random", "DNL"))
+    rows = [(r["budget"], r["method"]) for r in made["runs"]]
+    assert rows == [("short", "DNL"), ("long", "random"), ("long", "DNL")]
+    short, long = ([made["runs"][k][c] for c in ("error", "gain")] for k in (0, 2))
+    assert short == long  # one budget under two names, from the same starts
+    assert made["budgets"]["long"] == dataclasses.asdict(TINY)
     assert made["best_partition"] == pytest.approx([0.748817, 0.832779], abs=1e-5)
 
 
@@ -386,12 +386,18 @@ def test_records_hold_what_they_should(name):
     game = match_game(n, m, m, seed)
     assert kept["revealed"] == pytest.approx(full_revelation(game), abs=1e-5)
     assert kept["ceilings"] == pytest.approx(ceilings(game), abs=1e-5)
-    pairs = [(r["seed"], r["method"]) for r in kept["runs"]]
-    seeds = {s for s, _ in pairs}
-    assert len(seeds) == (3 if n == 2 else 1)
-    assert sorted(pairs) == sorted((s, name) for s in seeds for name in METHODS)
+    made = [(r["seed"], r["budget"], r["method"]) for r in kept["runs"]]
+    asked = {"long": METHODS} | ({"short": NETWORKS} if n == 2 else {})
+    assert sorted(made) == sorted(
+        (s, label, method)
+        for s in range(3)
+        for label in asked
+        for method in asked[label]
+    )
     for r in kept["runs"]:
         assert 0 <= r["above"] <= r["points"]
+        # what is selected holds in the box, and outside nobody gains less than inside
+        assert r["local"] <= kept["tolerance"] and r["local"] <= r["everywhere"] + 1e-6
         assert (np.array(r["utilities"]) <= np.array(kept["ceilings"]) + 1e-5).all()
         # nothing certified: full revelation is selected
         if r["points"] == 0:

@@ -8,17 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from econlib.persuasion.best_response import (
-    gains,
-    reply_by_cones,
-    reply_by_integers,
-)
+from econlib.persuasion.best_response import gains, reply_by_integers
 from econlib.persuasion.bimatrix import (
     bimatrix_gains,
     hidden_bimatrix,
     identifying_rules,
     threat,
 )
+from econlib.persuasion.cones import reply_by_cones
 from econlib.persuasion.examples import match_game, prosecutors, uniform_game
 from econlib.persuasion.games import (
     PersuasionGame,
