@@ -8,7 +8,8 @@ Each sender follows the gradient of his own utility in his own rule,
    \bar\pi=P\big(\pi+\gamma F(\pi)\big),\qquad
    \pi\leftarrow P\big(\pi+\gamma F(\bar\pi)\big),
 
-:math:`P` the projection of every row on the simplex; plain ascent does not.  Many
+:math:`P` the projection of every row on the simplex; plain ascent does not, and
+optimistic ascent guesses the step ahead from the last one.  Many
 profiles climb at once.  The true utilities have the gradient of the piece only, which
 does not see a cliff; a receiver who chooses by :math:`\mathrm{softmax}(\beta\cdot)` of
 her normalised payoffs puts the cliffs back, softly, and :math:`\beta` rises on the way.
@@ -99,7 +100,8 @@ def climb(
     rules: Float[Tensor, "n_profiles n_senders n_states k"],
     schedule: Sequence[tuple[float, int]],
     *,
-    extra: bool = True,
+    how: str = "extra",
+    param: str = "simplex",
 ) -> Float[Tensor, "n_profiles n_senders n_states k"]:
     """Profiles after all senders have climbed together.
 
@@ -112,8 +114,11 @@ def climb(
         Starts.
     schedule : sequence of (float, int)
         Step size, above 0, and how many steps of it.
-    extra : bool
-        Extra-gradient, or plain ascent.
+    how : {"extra", "plain", "optimistic"}
+        Extra-gradient, plain ascent, or optimistic ascent, which adds to each step what
+        the field has changed by since the last one.
+    param : {"simplex", "logits"}
+        What moves: rules, projected on the simplex, or their logits, free.
 
     Returns
     -------
@@ -123,24 +128,40 @@ def climb(
     Raises
     ------
     ValueError
-        A step size or a number of steps that is not positive.
+        Another way, or a step size or a number of steps that is not positive.
     """
     for size, n in schedule:
         if not size > 0 or n < 1:
             raise ValueError(
                 f"schedule: step {size}, {n} times: expected a positive step, 1 or more"
             )
-    total, done = sum(n for _, n in schedule), 0
+    for name, value, known in (
+        ("how", how, ("extra", "plain", "optimistic")),
+        ("param", param, ("simplex", "logits")),
+    ):
+        if value not in known:
+            raise ValueError(f"{name} = {value!r}: expected one of {', '.join(known)}")
+    free = param == "logits"
+
+    def rule(y: Tensor) -> Tensor:
+        return y.softmax(dim=-1) if free else y
+
+    def project(y: Tensor) -> Tensor:
+        return y if free else project_simplex(y)
+
+    x = rules.clamp(min=1e-6).log() if free else rules
+    total, done, last = sum(n for _, n in schedule), 0, None
     for size, n in schedule:
         for _ in range(n):
-            at = done / total
 
-            def now(x: Tensor, at: float = at) -> Tensor:
-                return utilities(x, at)
+            def now(y: Tensor, at: float = done / total) -> Tensor:
+                return utilities(rule(y), at)
 
-            ahead = rules
-            if extra:
-                ahead = project_simplex(rules + size * field(now, rules))
-            rules = project_simplex(rules + size * field(now, ahead))
+            slope = field(now, x)
+            if how == "extra":
+                slope = field(now, project(x + size * slope))
+            elif how == "optimistic":
+                slope, last = (slope if last is None else 2 * slope - last), slope
+            x = project(x + size * slope)
             done += 1
-    return rules.detach()
+    return rule(x).detach()

@@ -24,11 +24,12 @@ from torch import Tensor
 from econlib.persuasion.ascent import climb, soft_utilities
 from econlib.persuasion.contenders import (
     NETWORKS,
+    LocalKnowledge,
     annealed,
     fit_gated,
+    local_knowledge,
     networks,
     sharpening,
-    sign_agreement,
 )
 from econlib.persuasion.games import PersuasionGame, utilities_batch
 from econlib.persuasion.pipeline import Certified, certify, search
@@ -77,8 +78,9 @@ class Budget:
         Random starts that exact replies in the box take further, and that full replies
         do.
     refits : int
-        Fits of the gated network at most; it is fitted again from other first weights
-        where its error with hard gates is above .05.
+        Fits of the gated network at most, of ``n_steps`` each; it is fitted again from
+        other first weights where its error on held-out profiles, with hard gates, is
+        above .05.
     """
 
     n_train: int = 16_000
@@ -122,11 +124,12 @@ class Row:
         End points of the search on its own model.
     error : float
         Standardised squared error on fresh profiles; nan where nothing is fitted.
-    sign : float
-        Agreement with the truth on the sign of local gains at the climb's end points;
-        nan where nothing is fitted.
-    n_weights : int
-        Trained numbers.
+    local : LocalKnowledge or None
+        What the model knows about small deviations at the climb's end points; None
+        where nothing is fitted.
+    n_weights, n_fits : int
+        Trained numbers, and fits of which the best one was kept; 0 where nothing is
+        fitted.
     seconds : float
         Of the processor, certificates and all; the second of the two gated rows does
         not count the fit that it shares with the first.
@@ -136,8 +139,9 @@ class Row:
     climbed: Certified
     searched: Certified | None = None
     error: float = math.nan
-    sign: float = math.nan
+    local: LocalKnowledge | None = None
     n_weights: int = 0
+    n_fits: int = 0
     seconds: float = 0.0
 
     @property
@@ -223,7 +227,7 @@ class _Trial:
     train: Tensor
     test: Tensor
     starts: Tensor
-    gated: tuple[Fitted, float] | None = None
+    gated: tuple[Fitted, int] | None = None
 
     def row(self, method: str) -> Row:
         """What a method finds."""
@@ -256,8 +260,7 @@ class _Trial:
             seed=self.seed,
         )
         ends = climb(lambda x, _: fitted(x), half, self.budget.schedule)
-        found = self._row(method, ends, self._searched(fitted, ends), fitted)
-        return replace(found, error=standardised_error(fitted, self.game, self.test))
+        return self._row(method, ends, self._searched(fitted, ends), fitted)
 
     def _true(self, method: str, half: Tensor) -> Row:
         def truth(x: Tensor) -> Tensor:
@@ -269,8 +272,8 @@ class _Trial:
                 for betas in ((10.0, 1000.0), (3.0, 300.0))
             )
             return self._row(method, ends, self._searched(truth, others))
-        extra = method == "truth, extra-gradient"
-        ends = climb(lambda x, _: truth(x), half, self.budget.schedule, extra=extra)
+        how = "extra" if method == "truth, extra-gradient" else "plain"
+        ends = climb(lambda x, _: truth(x), half, self.budget.schedule, how=how)
         return self._row(method, ends, self._searched(truth, ends))
 
     def _gated(self, method: str, half: Tensor) -> Row:
@@ -278,12 +281,12 @@ class _Trial:
             self.gated = fit_gated(
                 self.game,
                 self.train,
-                self.test,
-                n_steps=max(self.budget.n_steps, 1500),
+                n_steps=self.budget.n_steps,
+                batch=self.budget.batch,
                 refits=self.budget.refits,
                 seed=self.seed,
             )
-        fitted, error = self.gated
+        fitted, n_fits = self.gated
         if method == "gated, hard gates":
             ends = others = climb(lambda x, _: fitted(x), half, self.budget.schedule)
         else:
@@ -292,8 +295,8 @@ class _Trial:
                 for betas in ((3.0, 300.0), (1.0, 100.0))
             )
             fitted.net.beta = math.inf
-        found = self._row(method, ends, self._searched(fitted, others), fitted)
-        return replace(found, error=error)
+        ends = ends, self._searched(fitted, others)
+        return replace(self._row(method, *ends, fitted), n_fits=n_fits)
 
     def _soft(self, sharpness: Callable[[float], float]) -> Callable:
         return lambda x, at: soft_utilities(self.game, x, sharpness(at))
@@ -310,7 +313,12 @@ class _Trial:
         found = Row(method, self._certified(ends), self._certified(others))
         if fitted is None:
             return found
-        sign = sign_agreement(
-            self.game, fitted, ends, radius=self.radius, seed=self.seed
+        return replace(
+            found,
+            error=standardised_error(fitted, self.game, self.test),
+            local=local_knowledge(
+                self.game, fitted, ends, radius=self.radius, seed=self.seed
+            ),
+            n_weights=fitted.n_weights,
+            n_fits=1,
         )
-        return replace(found, sign=sign, n_weights=fitted.n_weights)

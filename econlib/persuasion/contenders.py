@@ -10,31 +10,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from econlib.persuasion.games import PersuasionGame, utilities_batch
-from econlib.persuasion.nets import (
-    DNL,
-    DeLU,
-    Flat,
-    GatedMultilinear,
-    ReLUNet,
-    Shared,
-)
+from econlib.persuasion.nets import Flat, GatedMultilinear, Shared
 from econlib.persuasion.pipeline import sampled_gains
+from econlib.persuasion.study import core
 from econlib.persuasion.surrogates import Fitted, fit_surrogate, standardised_error
 
 __all__ = [
     "NETWORKS",
+    "LocalKnowledge",
     "annealed",
     "fit_gated",
-    "matched",
+    "local_knowledge",
     "networks",
     "sharpening",
-    "sign_agreement",
 ]
 
 #: Networks by name, flat ones first, with the first step size of Adam.
@@ -60,145 +55,146 @@ def annealed(first: float, last: float) -> Callable[[float], float]:
     return lambda at: first * (last / first) ** at
 
 
-def matched(make: Callable[[int], nn.Module], n_weights: int) -> nn.Module:
-    """The member of a family, by width, with nearest to a number of weights.
+def networks(game: PersuasionGame, n_signals: int, seed: int) -> dict[str, nn.Module]:
+    """The six networks, flat ones with as many weights as each other, shared ones too.
 
     Parameters
     ----------
-    make : callable
-        Makes a network of a width, 2 or more; wider ones have more weights.
-    n_weights : int
-        To be matched.
+    game : PersuasionGame
+        Of which sizes count, and the prior for shared networks.
+    n_signals : int
+        Of each sender.
+    seed : int
+        Of the first weights.
     """
-
-    def count(width: int) -> int:
-        return sum(w.numel() for w in make(width).parameters())
-
-    low, high = 2, 4
-    while count(high) < n_weights:
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if count(middle) < n_weights else (low, middle)
-    return make(min((low, high), key=lambda width: abs(count(width) - n_weights)))
-
-
-def networks(game: PersuasionGame, n_signals: int, seed: int) -> dict[str, nn.Module]:
-    """The six networks, matched within flat and shared ones."""
-    n = game.n_senders
+    n, m = game.n_senders, game.n_states
     made: dict[str, nn.Module] = {}
-    sizes = {
-        "": (n * game.n_states * n_signals, 64, 16),
-        "shared ": (game.n_states, 18, 8),
-    }
-    for prefix, (n_in, width, head) in sizes.items():
-        dnl = DNL(n_in, n, width, head, seed=seed)
-        n_weights = sum(w.numel() for w in dnl.parameters())
-        cores = {
-            "ReLU": matched(lambda w, d=n_in: ReLUNet(d, n, w, seed), n_weights),
-            # a bias layer of three halves the trunk's width
-            "DeLU": matched(
-                lambda w, d=n_in: DeLU(d, n, w, 3 * w // 2, seed), n_weights
-            ),
-            "DNL": dnl,
-        }
-        for name, core in cores.items():
-            net = Shared(core, game.prior) if prefix else Flat(core)
-            made[prefix + name] = net
+    for kind in ("ReLU", "DeLU", "DNL"):
+        made[kind] = Flat(core(kind, n * m * n_signals, n, width=64, seed=seed))
+    for kind in ("ReLU", "DeLU", "DNL"):
+        small = core(kind, m, n, width=18, head=8, seed=seed)
+        made[f"shared {kind}"] = Shared(small, game.prior)
     return made
 
 
 def fit_gated(
     game: PersuasionGame,
     train: Float[Tensor, "n_train n_senders n_states k"],
-    test: Float[Tensor, "n_test n_senders n_states k"],
     *,
     n_steps: int = 1500,
+    batch: int = 256,
     refits: int = 2,
     good: float = 0.05,
     seed: int = 0,
-) -> tuple[Fitted, float]:
-    """The gated network of the best of a few fits, and its error with hard gates.
+) -> tuple[Fitted, int]:
+    """The gated network of the best of a few fits, and how many there were.
 
     Parameters
     ----------
     game : PersuasionGame
         Which is asked for utilities.
-    train, test : Tensor, shape (n_profiles, n_senders, n_states, n_signals)
-        To fit, and to judge fits.
-    n_steps : int
+    train : Tensor, shape (n_profiles, n_senders, n_states, n_signals)
+        To fit on; where there may be several fits an eighth of it, 2000 at most, is
+        held out to judge them.
+    n_steps, batch : int
         Of each fit.
     refits : int
         Fits at most, 1 or more.
     good : float
-        Error at which no other fit is tried.
+        Error with hard gates at which no other fit is tried.
     seed : int
         Of the first weights of the first fit; later ones count up.
     """
     if refits < 1:
         raise ValueError(f"refits = {refits}: expected an integer, 1 or more")
+    n_out = min(2000, len(train) // 8) if refits > 1 else 0
+    held_out, rest = train[:n_out], train[n_out:]
     best, least = None, math.inf
     for k in range(refits):
         net = GatedMultilinear(game.n_senders, game.prior, seed=seed + k)
         fitted = fit_surrogate(
             net,
             game,
-            train,
+            rest,
             n_steps=n_steps,
             lr=NETWORKS["gated multilinear"],
+            batch=batch,
             seed=seed + k,
         )
-        error = standardised_error(fitted, game, test)
+        if refits == 1:
+            return fitted, 1
+        error = standardised_error(fitted, game, held_out)
         if error < least:
             best, least = fitted, error
         if least <= good:
             break
-    return best, least
+    return best, k + 1
 
 
-def sign_agreement(
+@dataclass(frozen=True)
+class LocalKnowledge:
+    """What a model knows about small deviations at some profiles.
+
+    Attributes
+    ----------
+    sign : float
+        Share of deviations that gain or lose by more than 0.002 about which it says
+        rightly which of both; nan where there are none.
+    capture : float
+        What the deviations that it likes best really gain, as a share of what the best
+        ones of the same sample gain; nan where none gains.
+    error : float
+        Mean squared error of the deviators' utilities, in variances.
+    """
+
+    sign: float
+    capture: float
+    error: float
+
+
+def local_knowledge(
     game: PersuasionGame,
-    model: Callable[[Tensor], Tensor],
+    fitted: Fitted,
     rules: Float[Tensor, "n_profiles n_senders n_states k"],
     *,
     radius: float = 0.05,
     n_tries: int = 32,
-    least: float = 2e-3,
     seed: int = 0,
-) -> float:
-    """How often a model and the truth agree on whether a local deviation pays.
+) -> LocalKnowledge:
+    """Compare a model with the truth on deviations from some profiles.
 
     Parameters
     ----------
     game : PersuasionGame
         The truth.
-    model : callable
-        Takes profiles, gives a utility for each sender.
+    fitted : Fitted
+        The model.
     rules : Tensor, shape (n_profiles, n_senders, n_states, n_signals)
         Whence senders deviate, alone, in a box of ``radius``.
     n_tries : int
         Random deviations of each sender at each profile.
-    least : float
-        True gains and losses below are left out.
     seed : int
         Of the deviations.
-
-    Returns
-    -------
-    float
-        Share of the others that agree; nan where there are none.
     """
-    source = torch.Generator()
-    true = sampled_gains(
-        lambda x: utilities_batch(game, x),
-        rules,
-        radius,
-        n_tries,
-        source.manual_seed(seed),
-    )
-    said = sampled_gains(model, rules, radius, n_tries, source.manual_seed(seed))
-    counted = true.abs() > least
-    return float((true.sign() == said.sign())[counted].float().mean())
+
+    def truth(x: Tensor) -> Tensor:
+        return utilities_batch(game, x)
+
+    gain = {}
+    for name, value in (("true", truth), ("said", fitted)):
+        source = torch.Generator().manual_seed(seed)
+        gain[name] = sampled_gains(value, rules, radius, n_tries, source).double()
+    true, said = gain["true"], gain["said"]
+    counted = true.abs() > 2e-3
+    sign = (true.sign() == said.sign())[counted].double().mean()
+    liked = true.gather(2, said.argmax(dim=2, keepdim=True))[..., 0]
+    most = true.amax(dim=2)
+    paying = most > 2e-3
+    with torch.no_grad():
+        off = fitted(rules) - truth(rules)
+    error = ((off[..., None] + said - true) / fitted.scale[:, None]).square().mean()
+    capture = liked[paying].sum() / most[paying].sum()
+    return LocalKnowledge(float(sign), float(capture), float(error))
 
 
 def sharpening(fitted: Fitted, sharpness: Callable[[float], float]) -> Callable:

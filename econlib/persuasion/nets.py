@@ -146,11 +146,15 @@ class DNL(nn.Module):
         The head's non-linearity.
     seed : int
         Of the first weights.
+    without : {"", "pattern", "trunk"}
+        What is left out: the pattern, so that one smooth head serves all of them, or
+        the rectified units under the head, which then sees the inputs; no gradient
+        reaches the trunk in that case.
 
     Raises
     ------
     ValueError
-        An unknown non-linearity.
+        An unknown non-linearity, or an unknown part.
     """
 
     def __init__(
@@ -161,26 +165,33 @@ class DNL(nn.Module):
         head: int = 16,
         smooth: str = "square",
         seed: int = 0,
+        without: str = "",
     ) -> None:
         super().__init__()
-        if smooth not in _SMOOTH:
-            raise ValueError(
-                f"smooth = {smooth!r}: expected one of {', '.join(_SMOOTH)}"
-            )
+        for name, value, known in (
+            ("smooth", smooth, tuple(_SMOOTH)),
+            ("without", without, ("", "pattern", "trunk")),
+        ):
+            if value not in known:
+                listed = ", ".join(filter(None, known))
+                raise ValueError(f"{name} = {value!r}: expected one of {listed}")
         self.n_out, self.head, self.smooth = n_out, head, smooth
+        self.without = without
         self.trunk = _Trunk(n_in, width)
         self.read = nn.Linear(2 * width, width)
-        self.make = nn.Linear(width, head * width + head + n_out * head + n_out)
+        n_under = n_in if without == "trunk" else width
+        # weights, biases, output weights and output biases of the head
+        self.parts = [head * n_under, head, n_out * head, n_out]
+        self.make = nn.Linear(width, sum(self.parts))
         _seeded(self, seed)
         # made weights start near one common head, so that all patterns learn together
-        parts = [head * width, head, n_out * head, n_out]
-        W, b, V, c = torch.split(self.make.weight.data, parts)
-        W0, b0, V0, c0 = torch.split(self.make.bias.data, parts)
+        W, b, V, c = torch.split(self.make.weight.data, self.parts)
+        W0, b0, V0, c0 = torch.split(self.make.bias.data, self.parts)
         source = torch.Generator().manual_seed(seed + 1)
         with torch.no_grad():
-            W.normal_(0, 0.3 / width, generator=source)
+            W.normal_(0, 0.3 / math.sqrt(width * n_under), generator=source)
             V.normal_(0, 0.3 / math.sqrt(width * head), generator=source)
-            W0.normal_(0, 1 / math.sqrt(width), generator=source)
+            W0.normal_(0, 1 / math.sqrt(n_under), generator=source)
             V0.normal_(0, 1 / math.sqrt(head), generator=source)
             for rest in (b0, c0):
                 rest.zero_()
@@ -190,12 +201,15 @@ class DNL(nn.Module):
     def forward(self, x: Float[Tensor, "*batch n_in"]) -> Float[Tensor, "*batch n_out"]:
         """Outputs for a batch."""
         h, pattern = self.trunk(x)
+        if self.without == "pattern":
+            pattern = torch.zeros_like(pattern)
+        if self.without == "trunk":
+            h = x
         made = self.make(torch.tanh(self.read(pattern)))
-        q, n, width = self.head, self.n_out, h.shape[-1]
-        W, b, V, c = torch.split(made, [q * width, q, n * q, n], dim=-1)
-        y = (W.unflatten(-1, (q, width)) @ h[..., None])[..., 0] + b
+        W, b, V, c = torch.split(made, self.parts, dim=-1)
+        y = (W.unflatten(-1, (self.head, h.shape[-1])) @ h[..., None])[..., 0] + b
         y = _SMOOTH[self.smooth](y)
-        return (V.unflatten(-1, (n, q)) @ y[..., None])[..., 0] + c
+        return (V.unflatten(-1, (self.n_out, self.head)) @ y[..., None])[..., 0] + c
 
 
 class Flat(nn.Module):

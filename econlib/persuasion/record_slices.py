@@ -18,6 +18,7 @@ import torch
 
 from econlib.persuasion.examples import surface_game
 from econlib.persuasion.games import utilities_batch
+from econlib.persuasion.nets import DNL
 from econlib.persuasion.slices import cliffs, grid_points, slice_rules
 from econlib.persuasion.stacks import count_weights, fit_stack
 from econlib.persuasion.study import core
@@ -29,6 +30,7 @@ __all__ = [
     "RATES",
     "SHELF",
     "STEPS",
+    "VARIANTS",
     "errors",
     "load",
     "probe",
@@ -40,6 +42,15 @@ KINDS = ("ReLU", "DeLU", "DNL")
 POLICIES = {"A": (0.5, 0.5), "B": (0.2, 0.8)}
 RATES = (1e-3, 2e-3, 4e-3)
 STEPS = (750, 1500, 3000)
+#: DNL with another head, or with a part left out.
+#:
+#: :meta hide-value:
+VARIANTS = {
+    "hyperbolic tangent": {"smooth": "tanh"},
+    "softplus": {"smooth": "softplus"},
+    "head on the inputs": {"without": "trunk"},
+    "one head for all patterns": {"without": "pattern"},
+}
 
 #: The record.
 #:
@@ -56,6 +67,7 @@ def errors(
     width: int = 64,
     head: int = 16,
     smooth: str = "square",
+    without: str = "",
     n_points: int = 4000,
     n_grid: int = 100,
 ) -> list[dict]:
@@ -71,7 +83,7 @@ def errors(
         Of 128 points each.
     seeds : sequence of int
         Of points and first weights.
-    width, head, smooth
+    width, head, smooth, without
         DNL's.
     n_points, n_grid : int
         Points to learn from, and along each axis to judge on.
@@ -94,7 +106,10 @@ def errors(
     y = torch.stack(paid)
     mean, scale = y.mean(1, keepdim=True), y.std(1, keepdim=True)
     shape = {"width": width, "head": head, "smooth": smooth}
-    nets = [core(kind, 2, 1, seed=seed, **shape) for _, seed in who]
+    if without:
+        nets = [DNL(2, 1, **shape, seed=seed, without=without) for _, seed in who]
+    else:
+        nets = [core(kind, 2, 1, seed=seed, **shape) for _, seed in who]
     target = ((y - mean) / scale).float()
     fit_stack(nets, torch.stack(points), target, n_steps=n_steps, lr=lr)
     rows = []
@@ -142,6 +157,9 @@ def run(
     began, runs = time.process_time(), []
     for kind, lr, n_steps in itertools.product(KINDS, rates, steps):
         runs += errors(kind, lr, n_steps, seeds)
+    for name, change in VARIANTS.items():
+        rows = errors("DNL", RATES[1], STEPS[-1], seeds, **change)
+        runs += [row | {"kind": f"DNL, {name}"} for row in rows]
     return {
         "n_points": 4000,
         "batch": 128,

@@ -199,6 +199,7 @@ def study(
     seeds: Sequence[int],
     *,
     kinds: Sequence[str] = tuple(KINDS),
+    lr: float | None = None,
     n_steps: int = 1500,
     batch: int = 128,
     width: int = 32,
@@ -221,6 +222,8 @@ def study(
         Of profiles, first weights and batches.
     kinds : sequence of str
         Of :data:`KINDS`.
+    lr : float, optional
+        First step size of all of them, in place of their own.
     n_steps, batch : int
         Adam steps and profiles of each, the same for all.
     width, head, smooth
@@ -231,8 +234,9 @@ def study(
     Returns
     -------
     list of dict
-        For each kind, game and seed: ``n_weights``, ``error``, and the error over the
-        quarter of the profiles nearest to a jump, ``near``, and furthest, ``far``.
+        For each kind, game and seed: step size, ``n_weights``, ``error``, and the error
+        over three quarters of the profiles: nearest to a jump, ``near``, furthest from
+        one, ``far``, and nearest to the corners, where full revelation is, ``corner``.
     """
     k, tests, train = size[3], {}, []
     for number, game in games:
@@ -240,7 +244,10 @@ def study(
         lead = leads(game, test)
         truth = utilities_batch(game, test.double()).float()
         low, high = np.quantile(lead, [0.25, 0.75])
-        tests[number] = test, truth, lead <= low, lead >= high
+        sure = test.amax(dim=3).mean(dim=(1, 2)).numpy()
+        parts = {"near": lead <= low, "far": lead >= high}
+        parts["corner"] = sure >= np.quantile(sure, 0.75)
+        tests[number] = test, truth, parts
         for seed in seeds:
             rng = np.random.default_rng([number, 2, seed])
             train.append((number, game, seed, draw_profiles(game, k, n_train, rng)))
@@ -257,9 +264,10 @@ def study(
             network(kind, game, k, seed=seed, **shape).to(device)
             for _, game, seed, _ in train
         ]
-        fit_stack(nets, inputs, scaled, n_steps=n_steps, lr=KINDS[kind], batch=batch)
+        rate = KINDS[kind] if lr is None else lr
+        fit_stack(nets, inputs, scaled, n_steps=n_steps, lr=rate, batch=batch)
         for j, (number, _, seed, _) in enumerate(train):
-            test, truth, near, far = tests[number]
+            test, truth, parts = tests[number]
             with torch.no_grad():
                 said = nets[j](test.to(device)).cpu()
             off = (said - (truth - mean[j]) / scale[j]).square().mean(dim=1).numpy()
@@ -269,10 +277,10 @@ def study(
                     "game": number,
                     "seed": seed,
                     "n_train": n_train,
+                    "lr": rate,
                     "n_weights": count_weights(nets[j]),
                     "error": float(off.mean()),
-                    "near": float(off[near].mean()),
-                    "far": float(off[far].mean()),
                 }
+                | {name: float(off[some].mean()) for name, some in parts.items()}
             )
     return rows

@@ -115,8 +115,9 @@ def tally(game: PersuasionGame, row: Row, tolerance: float) -> dict:
         after the search; ``points`` and ``above``, how many are certified in all and
         how many of them dominate full revelation; ``utilities``, ``score``, ``local``
         and ``everywhere`` of the selected profile, the last two its largest exact gains
-        in the box and by any rule; ``error``, ``sign`` and ``weights`` of a network,
-        None for others; CPU ``seconds``.
+        in the box and by any rule; ``error``, ``sign``, ``capture``, ``near`` (the
+        error near the climb's end points), ``weights`` and ``fits`` of a network, None
+        for others; CPU ``seconds``.
     """
     if not tolerance >= 0:
         raise ValueError(f"tolerance = {tolerance}: expected a number, 0 or more")
@@ -129,7 +130,7 @@ def tally(game: PersuasionGame, row: Row, tolerance: float) -> dict:
         local = max(0.0, float(points.gains[best.index].max()))
         rules = list(points.rules[best.index])
         everywhere = max(0.0, float(gains_by_any_rule(game, rules).max()))
-    fitted = row.n_weights > 0
+    known = row.local
     searched = row.searched and float(row.searched.verified(tolerance).mean())
     return {
         "gain": float(np.median(row.climbed.gains.max(axis=1))),
@@ -141,8 +142,11 @@ def tally(game: PersuasionGame, row: Row, tolerance: float) -> dict:
         "score": best.score,
         "local": local,
         "everywhere": everywhere,
-        "error": row.error if fitted else None,
-        "sign": row.sign if fitted else None,
-        "weights": row.n_weights if fitted else None,
+        "error": row.error if known else None,
+        "sign": known.sign if known else None,
+        "capture": known.capture if known else None,
+        "near": known.error if known else None,
+        "weights": row.n_weights if known else None,
+        "fits": row.n_fits if known else None,
         "seconds": row.seconds,
     }

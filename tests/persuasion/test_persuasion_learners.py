@@ -50,18 +50,40 @@ def bilinear(rules: torch.Tensor, at: float = 0.0) -> torch.Tensor:
     return torch.stack([a * b, -a * b], dim=1)
 
 
-@pytest.mark.parametrize("extra", [False, True])
-def test_plain_ascent_leaves_a_saddle_and_extra_gradient_comes_to_it(extra):
+@pytest.mark.parametrize("how", ["plain", "extra", "optimistic"])
+def test_plain_ascent_leaves_a_saddle_and_the_others_come_to_it(how):
     step, n = 0.05, 40
     start = torch.tensor([[[[0.55, 0.45]], [[0.48, 0.52]]]], dtype=torch.float64)
 
     def radius(rules: torch.Tensor) -> float:
         return float((rules[..., 0] - rules[..., 1]).square().sum().sqrt())
 
-    end = climb(bilinear, start, ((step, n),), extra=extra)
+    end = climb(bilinear, start, ((step, n),), how=how)
     γ = 2 * step  # a difference of two entries moves twice as far
-    factor = math.sqrt(1 - γ**2 + γ**4) if extra else math.sqrt(1 + γ**2)
+    if how == "optimistic":
+        # z' = (1 + 2γJ) z - γJ z_, J a quarter turn, so an eigenvalue of two steps
+        root = np.roots([1, -(1 + 2j * γ), 1j * γ])
+        factor = np.abs(root).max()
+        assert radius(end) / radius(start) == pytest.approx(factor**n, rel=0.02)
+        assert factor < 1
+        return
+    factor = math.sqrt(1 - γ**2 + γ**4) if how == "extra" else math.sqrt(1 + γ**2)
     assert radius(end) / radius(start) == pytest.approx(factor**n, rel=1e-9)
+
+
+def test_logits_stay_inside_and_find_a_corner():
+    game = match_game(2, 3, 3, 1)
+    rng = np.random.default_rng(0)
+    start = draw_profiles(game, 3, 4, rng, sparse=0.0).double()
+
+    def one(rules: torch.Tensor, at: float) -> torch.Tensor:
+        return rules[:, :, :, 0].sum(dim=2)  # everybody likes the first signal
+
+    for param, size in (("simplex", 0.1), ("logits", 5.0)):
+        end = climb(one, start, ((size, 60),), param=param)
+        assert end.sum(dim=3).numpy() == pytest.approx(np.ones((4, 2, 3)))
+        assert (end[..., 0] > 0.9).all()
+        assert (end[..., 0] == 1).all() == (param == "simplex")
 
 
 def test_the_field_has_each_senders_own_gradient():
@@ -138,6 +160,20 @@ def test_between_jumps_dnl_is_curved_and_delu_is_not(smooth):
     assert bend(DNL(1, 1, 16, 4, smooth)) > 1e-13
 
 
+def test_without_its_pattern_dnl_has_no_jumps_and_without_its_trunk_other_ones():
+    line = torch.linspace(-1, 1, 20_001, dtype=torch.float64)[:, None]
+    whole, smooth, direct = (
+        DNL(1, 1, 16, 4, without=part).double() for part in ("", "pattern", "trunk")
+    )
+    with torch.no_grad():
+        jumps = [
+            float(net(line).diff(dim=0).abs().max()) for net in (whole, smooth, direct)
+        ]
+    assert jumps[1] < 1e-2 * min(jumps[0], jumps[2])
+    direct(line).square().sum().backward()
+    assert direct.trunk.first.weight.grad is None  # no gradient passes a pattern
+
+
 def test_sizes_can_be_matched():
     def count(net: torch.nn.Module) -> int:
         return sum(w.numel() for w in net.parameters())
@@ -172,8 +208,11 @@ def test_profiles_near_the_corners_are_a_share():
     ("call", "message"),
     [
         (lambda g: DNL(3, 2, smooth="relu"), "smooth = 'relu'"),
+        (lambda g: DNL(3, 2, without="head"), "without = 'head': expected one of patt"),
         (lambda g: soft_utilities(g, profiles(g, 2), 0.0), "beta = 0.0"),
         (lambda g: climb(bilinear, profiles(g, 2), ((0.0, 3),)), "step 0.0, 3 times"),
+        (lambda g: climb(bilinear, profiles(g, 2), (), how="up"), "how = 'up'"),
+        (lambda g: climb(bilinear, profiles(g, 2), (), param="x"), "param = 'x'"),
         (
             lambda g: draw_profiles(g, 2, 2, np.random.default_rng(0), sparse=1.5),
             "sparse = 1.5",
