@@ -12,7 +12,7 @@ ties going to the deviator.  The maximum is a mixed-integer program, so that eve
 point of a climb has a certificate; a sample of deviations can refute a profile and
 never confirm one.  Utilities are the true ones with ties to the first action, whatever
 the profiles were found with.  Where nothing is certified full revelation is returned,
-which is an equilibrium.
+which is an equilibrium where it can be played and outlasts a deviator.
 """
 
 from __future__ import annotations
@@ -88,7 +88,9 @@ class Selected:
     Attributes
     ----------
     utilities : ndarray, shape (n_senders,)
-        What the senders have.
+        What the senders have; nan where nothing is certified and full revelation is no
+        equilibrium: with one sender, or with too few signals for a code that the others
+        read without any one of them.
     score : float
         Welfare above full revelation's, as a share of what the bound leaves; 0 for full
         revelation, and where the bound leaves nothing.
@@ -139,11 +141,25 @@ def certify(
 
 
 def select(game: PersuasionGame, points: Certified, tolerance: float) -> Selected:
-    """The best certified profile by welfare; full revelation where there is none."""
+    """The best certified profile by welfare; full revelation where there is none.
+
+    Parameters
+    ----------
+    game : PersuasionGame
+        Prior and payoffs.
+    points : Certified
+        Of that game.
+    tolerance : float
+        Largest gain of a local equilibrium, 0 or more.
+    """
+    if not tolerance >= 0:
+        raise ValueError(f"tolerance = {tolerance}: expected a number, 0 or more")
     floor = full_revelation(game)
     held = np.flatnonzero(points.verified(tolerance))
     if not len(held):
-        return Selected(floor, 0.0, False, -1)
+        k, n = points.rules.shape[3], game.n_senders
+        holds = game.n_states <= k ** (n - 1)
+        return Selected(floor if holds else np.full(n, np.nan), 0.0, False, -1)
     best = held[points.utilities[held].sum(axis=1).argmax()]
     pay = points.utilities[best]
     room = welfare_bound(game) - floor.sum()

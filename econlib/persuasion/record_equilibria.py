@@ -4,8 +4,8 @@
 two senders and one of three, with three seeds of networks and starts each, and writes
 ``data/recorded/persuasion/equilibria/<name>.json`` after each game, about an hour on
 one core; names after it run those games only.  With two senders networks are also
-fitted with a short budget, a sixth of the profiles and a fifth of the steps, and climb
-from the same starts.
+fitted with a short budget, a sixth of the profiles and a quarter of the steps, and
+climb from the same starts.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ RADIUS, TOLERANCE = 0.05, 0.005
 LONG = Budget(
     n_train=100_000,
     n_test=5_000,
-    n_steps=8000,
+    n_steps=6000,
     n_starts=20,
     n_climb=600,
     n_polished=10,

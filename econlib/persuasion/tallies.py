@@ -119,13 +119,12 @@ def tally(game: PersuasionGame, row: Row, tolerance: float) -> dict:
         error near the climb's end points), ``weights`` and ``fits`` of a network, None
         for others; CPU ``seconds``.
     """
-    if not tolerance >= 0:
-        raise ValueError(f"tolerance = {tolerance}: expected a number, 0 or more")
     points = row.points
     held = points.verified(tolerance)
     best = select(game, points, tolerance)
     dominates = above(full_revelation(game), points.utilities) & held
-    local = everywhere = 0.0  # full revelation is an equilibrium
+    # full revelation is an equilibrium where it is selected
+    local = everywhere = float(0 * best.utilities.sum())
     if best.found:
         local = max(0.0, float(points.gains[best.index].max()))
         rules = list(points.rules[best.index])

@@ -80,6 +80,20 @@ def test_full_revelation_is_returned_where_nothing_is_certified():
     assert best.utilities == pytest.approx(full_revelation(game))
 
 
+@pytest.mark.parametrize(("n", "m", "k"), [(1, 3, 3), (2, 3, 2), (3, 5, 2)])
+def test_nothing_is_returned_where_full_revelation_is_no_equilibrium(n, m, k):
+    game = match_game(n, m, m, 1)
+    points = certify(game, starts(game, 2, k), 0.2)
+    best = select(game, points, 1e-6)
+    assert not best.found and np.isnan(best.utilities).all()
+    found = tally(game, Row("random", points), 1e-6)
+    assert np.isnan([found["local"], found["everywhere"]]).all()
+    # with a code that outlasts one deviator there is something to return
+    code = match_game(3, 4, 4, 1)
+    kept = select(code, certify(code, starts(code, 1, 2), 0.2), 1e-6)
+    assert kept.utilities == pytest.approx(full_revelation(code))
+
+
 @settings(max_examples=4, deadline=None)
 @given(st.integers(2, 3), st.integers(0, 10**6), st.floats(0.01, 1))
 def test_no_sample_gains_more_than_the_certificate(n, seed, radius):
