@@ -121,7 +121,7 @@ def reply_by_integers(
             f"{rules[sender].shape[1]} signals that the rule has"
         )
     if not 0 <= margin < np.inf:
-        raise ValueError(f"margin = {margin}: expected a finite number, 0 or more")
+        raise ValueError(f"margin = {margin}: expected a number, 0 or more and finite")
     if not time_limit > 0:
         raise ValueError(f"time_limit = {time_limit}: expected a number above 0")
     if k * len(q) * n > _MOST_BINARIES:

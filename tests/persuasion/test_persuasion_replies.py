@@ -361,7 +361,7 @@ def test_a_threat_keeps_up_what_is_no_equilibrium_of_the_bimatrix_game():
         ),
         (
             lambda g, r: reply_by_integers(g, r, 0, margin=np.inf),
-            "margin = inf: expected a finite number, 0 or more",
+            "margin = inf: expected a number, 0 or more and finite",
         ),
         (
             lambda g, r: reply_by_integers(g, r, 0, 9000),
