@@ -23,7 +23,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from econlib.persuasion.games import PersuasionGame
+from econlib.persuasion.games import PersuasionGame, check_batch
 
 __all__ = ["climb", "field", "project_simplex", "soft_utilities"]
 
@@ -63,6 +63,7 @@ def soft_utilities(
     """
     if not beta > 0:
         raise ValueError(f"beta = {beta}: expected a number above 0")
+    check_batch(game, rules)
     like = {"dtype": rules.dtype, "device": rules.device}
     receiver = torch.as_tensor(game.receiver, **like)
     senders = torch.as_tensor(game.senders, **like)

@@ -18,10 +18,18 @@ import scipy.sparse as sp
 from jaxtyping import Float
 
 from econlib.persuasion.cones import likelihoods
-from econlib.persuasion.games import PersuasionGame, check_rules, utilities
-from econlib.programs import SolverError, solve
+from econlib.persuasion.games import (
+    PersuasionGame,
+    check_integer,
+    check_rules,
+    utilities,
+)
+from econlib.programs import Solution, SolverError, solve
 
 __all__ = ["Reply", "gains", "reply_by_integers"]
+
+#: Binaries of a search at most, before actions are left out.
+_MOST_BINARIES = 20_000
 
 
 @dataclass(frozen=True)
@@ -73,10 +81,10 @@ def reply_by_integers(
         box.
     margin : float
         By how much the receiver must prefer what she is to do, in her mean payoff after
-        a joint signal, 0 or more; above 0 ties play no part, and a value falls short of
-        the best one by little.
+        a joint signal, finite, 0 or more; above 0 ties play no part, and a value falls
+        short of the best one by little.
     time_limit : float
-        Seconds of the search.
+        Seconds of the search, above 0.
 
     Returns
     -------
@@ -86,9 +94,10 @@ def reply_by_integers(
     Raises
     ------
     ValueError
-        No such sender, or a number out of range.
+        No such sender, a number out of range, or more than 20,000 binaries: signals
+        times joint signals of the others times actions.
     SolverError
-        Out of time, or no rule in the box that keeps the margin.
+        Out of time ("Time limit reached"), or no rule in the box that keeps the margin.
 
     Notes
     -----
@@ -103,8 +112,7 @@ def reply_by_integers(
     q = likelihoods(game, rules, sender)
     m, n = game.n_states, game.n_actions
     k = rules[sender].shape[1] if n_signals is None else n_signals
-    if k < 1:
-        raise ValueError(f"n_signals = {n_signals}: expected an integer, 1 or more")
+    check_integer("n_signals", k)
     if not 0 < radius <= 1:
         raise ValueError(f"radius = {radius}: expected a number above 0, at most 1")
     if radius < 1 and k != rules[sender].shape[1]:
@@ -112,8 +120,16 @@ def reply_by_integers(
             f"n_signals = {k}, radius = {radius}: expected radius 1, or the "
             f"{rules[sender].shape[1]} signals that the rule has"
         )
-    if not margin >= 0:
-        raise ValueError(f"margin = {margin}: expected a number, 0 or more")
+    if not 0 <= margin < np.inf:
+        raise ValueError(f"margin = {margin}: expected a number, 0 or more and finite")
+    if not time_limit > 0:
+        raise ValueError(f"time_limit = {time_limit}: expected a number above 0")
+    if k * len(q) * n > _MOST_BINARIES:
+        raise ValueError(
+            f"{k} signals, {len(q)} joint signals of the others, {n} actions: "
+            f"{k * len(q) * n:,} binaries, expected at most {_MOST_BINARIES:,}; fewer "
+            "senders, signals or actions"
+        )
     # everything in the units of the rule, so that bounds are 1 whatever the prior
     q = game.prior * q
     low, high = np.zeros((k, m)), np.ones((k, m))
@@ -158,15 +174,15 @@ def reply_by_integers(
     rows = table.stacked()
     whole = np.arange(len(cost)) < n_z
     options = {"maximise": True, "time_limit": time_limit}
-    if not n_z:
-        solved = search = solve(cost, *rows, lower, upper, **options)
-    else:
-        try:
-            search = solve(cost, *rows, lower, upper, integer=whole, **options)
-        except SolverError:
-            # the present rule is feasible, whatever presolve finds near a boundary
-            options["presolve"] = False
-            search = solve(cost, *rows, lower, upper, integer=whole, **options)
+    try:
+        search = solved = _search(cost, rows, lower, upper, whole, options)
+    except SolverError as error:
+        if margin > 0 and "nfeasible" in str(error):
+            raise SolverError(
+                f"margin = {margin}: no rule in the box keeps it; {error}"
+            ) from error
+        raise
+    if n_z:
         # a binary may be off a little, and its mass too: once more with actions fixed
         lower[whole] = upper[whole] = np.round(search.x[whole])
         try:
@@ -176,6 +192,25 @@ def reply_by_integers(
     rule = solved.x[x].T
     rule = np.maximum(rule, 0) / np.maximum(rule, 0).sum(axis=1, keepdims=True)
     return Reply(solved.objective, rule, search.bound, search.seconds)
+
+
+def _search(
+    cost: np.ndarray,
+    rows: tuple,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    whole: np.ndarray,
+    options: dict,
+) -> Solution:
+    """The program solved, a second time without presolve if it has to be."""
+    if not whole.any():
+        return solve(cost, *rows, lower, upper, **options)
+    try:
+        return solve(cost, *rows, lower, upper, integer=whole, **options)
+    except SolverError:
+        # the present rule is feasible, whatever presolve finds near a boundary
+        options["presolve"] = False
+        return solve(cost, *rows, lower, upper, integer=whole, **options)
 
 
 def _scaled(rows: np.ndarray) -> np.ndarray:

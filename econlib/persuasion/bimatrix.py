@@ -22,7 +22,12 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from econlib.persuasion.games import PersuasionGame
+from econlib.persuasion.games import (
+    PersuasionGame,
+    check_distribution,
+    check_integer,
+    check_table,
+)
 
 __all__ = ["bimatrix_gains", "hidden_bimatrix", "identifying_rules", "threat"]
 
@@ -64,11 +69,9 @@ def hidden_bimatrix(
     Raises
     ------
     ValueError
-        Payoffs of different shapes, or a number out of range.
+        Payoffs of different shapes or not finite, or a number out of range.
     """
-    R, C = np.asarray(rows, float), np.asarray(columns, float)
-    if R.ndim != 2 or R.shape != C.shape or 0 in R.shape:
-        raise ValueError(f"rows, columns: shapes {R.shape}, {C.shape}, expected equal")
+    R, C = _payoffs(rows, columns)
     if not 0 < mass < 1:
         raise ValueError(f"mass = {mass}: expected a number inside (0, 1)")
     k1, k2 = R.shape
@@ -87,7 +90,7 @@ def hidden_bimatrix(
             f"blank = {blank}: expected less than {most:g}, or a blank beats a name"
         )
     lowest = min(R.min(), C.min())
-    if not np.isfinite([R, C]).all() or penalty <= -lowest:
+    if penalty <= -lowest:
         raise ValueError(
             f"penalty = {penalty}: expected more than the largest loss, {-lowest:g}"
         )
@@ -115,11 +118,19 @@ def hidden_bimatrix(
     return PersuasionGame(prior, receiver, senders)
 
 
+def _payoffs(rows: object, columns: object) -> tuple[np.ndarray, np.ndarray]:
+    """Payoffs of both players, checked."""
+    R, C = check_table("rows", rows, "k1 k2"), check_table("columns", columns, "k1 k2")
+    if R.shape != C.shape:
+        raise ValueError(f"rows, columns: shapes {R.shape}, {C.shape}, expected equal")
+    return R, C
+
+
 def identifying_rules(
     p: Float[np.ndarray, " k1"], q: Float[np.ndarray, " k2"]
 ) -> list[np.ndarray]:
-    """The profile Φ(p, q)."""
-    p, q = np.asarray(p, float), np.asarray(q, float)
+    """The profile Φ(p, q); ValueError where p or q is no distribution."""
+    p, q = check_distribution("p", p), check_distribution("q", q)
     k1, k2 = len(p), len(q)
     first = np.concatenate([p[None], np.eye(k1), np.full((k2, k1), 1 / k1)])
     second = np.concatenate([q[None], np.full((k1, k2), 1 / k2), np.eye(k2)])
@@ -132,7 +143,17 @@ def bimatrix_gains(
     p: Float[np.ndarray, " k1"],
     q: Float[np.ndarray, " k2"],
 ) -> Float[np.ndarray, " 2"]:
-    """What each player gains by a best reply to a mixed profile."""
+    """What each player gains by a best reply to a mixed profile.
+
+    Raises
+    ------
+    ValueError
+        Payoffs of different shapes, p or q no distribution, or of another length.
+    """
+    rows, columns = _payoffs(rows, columns)
+    p, q = check_distribution("p", p), check_distribution("q", q)
+    if (len(p), len(q)) != rows.shape:
+        raise ValueError(f"p, q: {len(p)}, {len(q)} numbers, expected {rows.shape}")
     to_rows, to_columns = rows @ q, p @ columns
     return np.array([to_rows.max() - p @ to_rows, to_columns.max() - to_columns @ q])
 
@@ -144,8 +165,8 @@ def threat(k1: int, k2: int) -> list[np.ndarray]:
     last signal, and in the second column's state the first sends his last: a deviator's
     row or column would no longer be told, and blanked.
     """
-    if k1 < 2 or k2 < 2:
-        raise ValueError(f"k1, k2 = {k1}, {k2}: expected integers, 2 or more")
+    check_integer("k1", k1, 2)
+    check_integer("k2", k2, 2)
     first, second = identifying_rules(np.eye(k1)[0], np.eye(k2)[0])
     second[1 + 1 : 1 + k1] = np.eye(k2)[-1]
     first[1 + k1 + 1 :] = np.eye(k1)[-1]

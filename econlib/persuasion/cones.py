@@ -34,6 +34,7 @@ from jaxtyping import Float, Int
 
 from econlib.persuasion.games import (
     PersuasionGame,
+    check_integer,
     check_rules,
     joint_masses,
     utilities,
@@ -41,6 +42,9 @@ from econlib.persuasion.games import (
 from econlib.programs import solve
 
 __all__ = ["Cones", "gains_by_any_rule", "likelihoods", "reply_by_cones"]
+
+#: Joint signals of the others by which tuples of actions are grown, at most.
+_MOST_OTHERS = 10_000
 
 
 @dataclass(frozen=True)
@@ -84,12 +88,9 @@ def likelihoods(
     Raises
     ------
     ValueError
-        No such sender.
+        No such sender, or more than 1,000,000 joint signals of the others.
     """
-    if not 0 <= sender < game.n_senders:
-        raise ValueError(
-            f"sender = {sender}: expected an integer, 0 to {game.n_senders - 1}"
-        )
+    check_integer("sender", sender, 0, game.n_senders - 1)
     others = [rule for j, rule in enumerate(rules) if j != sender]
     q = joint_masses(np.ones(game.n_states), others)
     q = q[q.max(axis=1) > 0]
@@ -132,16 +133,27 @@ def reply_by_cones(
     Raises
     ------
     ValueError
-        No such sender, rules that do not fit, or more cones than ``max_cones``.
+        No such sender, rules that do not fit, more than 10,000 different joint signals
+        of the others, or more cones than ``max_cones``; how many there are.
 
     Notes
     -----
+    Cones are at most n_actions to the number of the others' joint signals, and
+    polynomially many in it for a fixed number of states.  Four states, four actions
+    and nine joint signals are some two hundred cones and a second.
+
     A tuple of actions is grown by one joint signal of the others at a time and dropped
     as soon as its cone has nothing but 0 left, which a small program tells.  Cones that
     touch others in a face only are kept: an optimum may lie there.
     """
     rules = check_rules(game, rules)
+    check_integer("max_cones", max_cones)
     q = likelihoods(game, rules, sender)
+    if len(q) > _MOST_OTHERS:
+        raise ValueError(
+            f"rules: {len(q):,} joint signals of the others, expected at most "
+            f"{_MOST_OTHERS:,}; fewer senders or signals"
+        )
     m, n = game.n_states, game.n_actions
     # rows[t, a, b]: how much better a is than b after t, by the mass of each state
     rows = q[:, None, None] * (game.receiver.T[:, None] - game.receiver.T[None])

@@ -11,26 +11,28 @@ from __future__ import annotations
 
 import numpy as np
 
-from econlib.persuasion.games import PersuasionGame, random_rules, utilities
+from econlib.persuasion.games import (
+    PersuasionGame,
+    check_integer,
+    random_rules,
+    utilities,
+)
 
 __all__ = ["is_degenerate", "match_game", "prosecutors", "surface_game", "uniform_game"]
 
 
-def _check_sizes(n_senders: int, n_states: int, n_actions: int) -> None:
-    for name, n, least in (
-        ("n_senders", n_senders, 1),
-        ("n_states", n_states, 2),
-        ("n_actions", n_actions, 2),
-    ):
-        if not least <= n <= 20:
-            raise ValueError(f"{name} = {n}: expected an integer, {least} to 20")
+def _check_sizes(n_senders: int, n_states: int, n_actions: int, seed: int) -> None:
+    check_integer("n_senders", n_senders, 1, 20)
+    check_integer("n_states", n_states, 2, 20)
+    check_integer("n_actions", n_actions, 2, 20)
+    check_integer("seed", seed, 0)
 
 
 def uniform_game(
     n_senders: int, n_states: int, n_actions: int, seed: int
 ) -> PersuasionGame:
     """All utilities uniform on [0, 1], the prior uniform on the simplex."""
-    _check_sizes(n_senders, n_states, n_actions)
+    _check_sizes(n_senders, n_states, n_actions, seed)
     rng = np.random.default_rng(seed)
     prior = rng.dirichlet(np.ones(n_states))
     receiver = rng.random((n_states, n_actions))
@@ -44,7 +46,7 @@ def match_game(
 
     With fewer actions than states action ω modulo their number counts.
     """
-    _check_sizes(n_senders, n_states, n_actions)
+    _check_sizes(n_senders, n_states, n_actions, seed)
     rng = np.random.default_rng(seed)
     prior = rng.dirichlet(np.full(n_states, 5.0))
     receiver = 0.3 * rng.random((n_states, n_actions))
@@ -95,7 +97,15 @@ def is_degenerate(
     """Whether some sender's utility hardly depends on the rules.
 
     True where its standard deviation over random profiles is below 1e-3.
+
+    Raises
+    ------
+    ValueError
+        Fewer than one signal or two profiles, or a negative seed.
     """
+    for name, n, least in (("n_signals", n_signals, 1), ("n_profiles", n_profiles, 2)):
+        check_integer(name, n, least)
+    check_integer("seed", seed, 0)
     rng = np.random.default_rng(seed)
     drawn = [
         utilities(game, random_rules(game, n_signals, rng)) for _ in range(n_profiles)

@@ -18,6 +18,7 @@ taken, or, where a sender's deviation is judged, the one that this sender likes 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -38,11 +39,60 @@ __all__ = [
 
 #: Actions whose values differ by less are tied.
 TIE = 1e-10
+#: Joint signals of a profile at most: their masses are all held at once.
+MOST_JOINT = 1_000_000
+
+
+def check_integer(
+    name: str, value: object, least: int = 1, most: int | None = None
+) -> None:
+    """ValueError, with the range, where a value is not an integer in it."""
+    integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not integer or value < least or (most is not None and value > most):
+        asked = f"{least} or more" if most is None else f"{least} to {most}"
+        raise ValueError(f"{name} = {value!r}: expected an integer, {asked}")
+
+
+def check_table(name: str, value: object, axes: str) -> np.ndarray:
+    """A value as finite numbers with an axis, not empty, for each word of ``axes``."""
+    words = axes.split()
+    shape = f"({', '.join(words)}{',' * (len(words) == 1)})"
+    try:
+        table = np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{name}: rows differ in length, expected {shape}") from None
+    if table.dtype.kind not in "biuf":
+        raise ValueError(f"{name}: expected numbers, shape {shape}")
+    if table.ndim != len(words) or 0 in table.shape:
+        raise ValueError(f"{name}: shape {table.shape}, expected {shape}, none of 0")
+    if not np.isfinite(table).all():
+        raise ValueError(f"{name}: expected finite numbers, not NaN or infinite ones")
+    return table.astype(float, copy=False)
+
+
+def check_distribution(name: str, value: object) -> np.ndarray:
+    """A value as numbers of 0 or more that add up to 1."""
+    p = check_table(name, value, "n")
+    if (p < -1e-9).any() or abs(p.sum() - 1) > 1e-6:
+        raise ValueError(
+            f"{name} = {p.tolist()}: expected numbers of 0 or more that add up to 1"
+        )
+    return p
+
+
+def check_joint(n_signals: Sequence[int]) -> None:
+    """ValueError where senders have too many joint signals."""
+    n_joint = math.prod(n_signals)
+    if n_joint > MOST_JOINT:
+        raise ValueError(
+            f"rules: {n_joint:,} joint signals, expected at most {MOST_JOINT:,}; "
+            "fewer senders or signals"
+        )
 
 
 @dataclass(frozen=True)
 class PersuasionGame:
-    """Prior and payoffs, which everybody knows.
+    """Prior and payoffs, which everybody knows; lists become arrays.
 
     Attributes
     ----------
@@ -56,7 +106,8 @@ class PersuasionGame:
     Raises
     ------
     ValueError
-        A prior that is no distribution of full support, or utilities of another shape.
+        A prior that is no distribution of full support, or utilities of another shape
+        or not finite.
     """
 
     prior: Float[np.ndarray, " n_states"]
@@ -64,6 +115,13 @@ class PersuasionGame:
     senders: Float[np.ndarray, "n_senders _ _"]
 
     def __post_init__(self) -> None:
+        for name, axes in (
+            ("prior", "n_states"),
+            ("receiver", "n_states n_actions"),
+            ("senders", "n_senders n_states n_actions"),
+        ):
+            table = check_table(name, getattr(self, name), axes)
+            object.__setattr__(self, name, table)  # the instance is frozen
         mu, r, v = self.prior, self.receiver, self.senders
         if len(mu) < 2 or not (mu > 0).all() or abs(mu.sum() - 1) > 1e-9:
             raise ValueError(
@@ -74,10 +132,8 @@ class PersuasionGame:
             ("receiver", r, (len(mu), r.shape[1])),
             ("senders", v, (len(v), *r.shape)),
         ):
-            if table.shape != shape or 0 in shape or not np.isfinite(table).all():
-                raise ValueError(
-                    f"{name}: shape {table.shape}, expected finite numbers, {shape}"
-                )
+            if table.shape != shape:
+                raise ValueError(f"{name}: shape {table.shape}, expected {shape}")
 
     @property
     def n_senders(self) -> int:
@@ -110,7 +166,8 @@ def check_rules(
             raise ValueError(
                 f"rules[{i}]: shape {rule.shape}, expected ({game.n_states}, signals)"
             )
-        if (rule < -1e-9).any() or np.abs(rule.sum(axis=1) - 1).max() > 1e-7:
+        sums = np.abs(rule.sum(axis=1) - 1)
+        if not (rule >= -1e-9).all() or not (sums <= 1e-7).all():  # NaN is neither
             raise ValueError(f"rules[{i}]: expected rows that are distributions")
     return rules
 
@@ -132,10 +189,17 @@ def joint_masses(
     -------
     ndarray, shape (n_joint, n_states)
         Adds up to the prior over joint signals.
+
+    Raises
+    ------
+    ValueError
+        More than 1,000,000 joint signals, with their number.
     """
     x = np.asarray(prior, float)[None]
+    rules = [np.asarray(rule, float) for rule in rules]
+    check_joint([rule.shape[1] for rule in rules])
     for rule in rules:
-        x = (x[:, None] * np.asarray(rule, float).T).reshape(-1, x.shape[1])
+        x = (x[:, None] * rule.T).reshape(-1, x.shape[1])
     return x
 
 
@@ -159,7 +223,14 @@ def receiver_actions(
     -------
     ndarray of int, shape (n_joint,)
         Actions.
+
+    Raises
+    ------
+    ValueError
+        No such sender.
     """
+    if favour is not None:
+        check_integer("favour", favour, 0, game.n_senders - 1)
     worth = masses @ game.receiver
     tied = worth >= worth.max(axis=1, keepdims=True) - TIE
     if favour is None:
@@ -192,7 +263,8 @@ def utilities(
     Raises
     ------
     ValueError
-        Rules that are not one stochastic matrix for each sender.
+        Rules that are not one stochastic matrix for each sender, no such sender, or
+        more than 1,000,000 joint signals.
 
     Examples
     --------
@@ -224,7 +296,14 @@ def utilities_batch(
     -------
     Tensor, shape (n_profiles, n_senders)
         Utilities, of the rules' type and on their device.
+
+    Raises
+    ------
+    ValueError
+        Rules of another shape, of integers, or with more than 1,000,000 joint signals.
+        Whether rows add up to 1 is not looked at.
     """
+    check_batch(game, rules)
     like = {"dtype": rules.dtype, "device": rules.device}
     receiver = torch.as_tensor(game.receiver, **like)
     senders = torch.as_tensor(game.senders, **like)
@@ -239,8 +318,56 @@ def utilities_batch(
     return each.gather(3, index).sum(dim=(2, 3))
 
 
-def full_revelation(game: PersuasionGame) -> Float[np.ndarray, " n_senders"]:
-    """What the senders have where the receiver knows the state."""
+def check_batch(game: PersuasionGame, rules: torch.Tensor) -> None:
+    """ValueError where profiles do not fit a game by shape or type."""
+    shape, n = tuple(rules.shape), game.n_senders
+    if len(shape) != 4 or shape[1:3] != (n, game.n_states) or shape[3] < 1:
+        raise ValueError(
+            f"rules: shape {shape}, expected (profiles, {n}, {game.n_states}, signals)"
+        )
+    if not rules.is_floating_point():
+        raise ValueError(f"rules: {rules.dtype}, expected a floating-point type")
+    check_joint([shape[3]] * n)
+
+
+def full_revelation(
+    game: PersuasionGame, n_signals: int | Sequence[int] | None = None
+) -> Float[np.ndarray, " n_senders"]:
+    """What the senders have where the receiver knows the state.
+
+    Parameters
+    ----------
+    game : PersuasionGame
+        Prior and payoffs.
+    n_signals : int or sequence of int, optional
+        Of all senders, or of each: full revelation can be played only with as many
+        signals as states.  By default the senders have them.
+
+    Returns
+    -------
+    ndarray, shape (n_senders,)
+        Utilities.
+
+    Raises
+    ------
+    ValueError
+        A sender with fewer signals than states.
+    """
+    if n_signals is not None:
+        same = not isinstance(n_signals, Sequence)
+        each = [n_signals] * game.n_senders if same else n_signals
+        if len(each) != game.n_senders:
+            raise ValueError(
+                f"n_signals: {len(each)} of them, expected one for each of the "
+                f"{game.n_senders} senders"
+            )
+        for k in each:
+            check_integer("n_signals", k)
+            if k < game.n_states:
+                raise ValueError(
+                    f"n_signals = {k}: expected {game.n_states} or more, one for each "
+                    "state"
+                )
     return utilities(game, [np.eye(game.n_states)] * game.n_senders)
 
 
@@ -248,8 +375,7 @@ def random_rules(
     game: PersuasionGame, n_signals: int, rng: np.random.Generator
 ) -> list[Float[np.ndarray, "n_states n_signals"]]:
     """A rule for each sender, rows uniform on the simplex."""
-    if n_signals < 1:
-        raise ValueError(f"n_signals = {n_signals}: expected an integer, 1 or more")
+    check_integer("n_signals", n_signals)
     return [
         rng.dirichlet(np.ones(n_signals), size=game.n_states)
         for _ in range(game.n_senders)

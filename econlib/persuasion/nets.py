@@ -35,7 +35,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from econlib.persuasion.games import check_distribution, check_integer
+
 __all__ = ["DNL", "DeLU", "Flat", "GatedMultilinear", "ReLUNet", "Shared"]
+
+
+def _check_sizes(**sizes: int) -> None:
+    for name, n in sizes.items():
+        check_integer(name, n)
 
 
 def _seeded(module: nn.Module, seed: int) -> None:
@@ -64,6 +71,7 @@ class ReLUNet(nn.Module):
 
     def __init__(self, n_in: int, n_out: int, width: int = 270, seed: int = 0) -> None:
         super().__init__()
+        _check_sizes(n_in=n_in, n_out=n_out, width=width)
         self.layers = nn.Sequential(
             nn.Linear(n_in, width),
             nn.ReLU(),
@@ -100,9 +108,9 @@ class DeLU(nn.Module):
     n_in, n_out : int
         Numbers in and out.
     width : int
-        Units of each of the trunk's two layers.
+        Units of each of the trunk's two layers, 1 or more.
     n_bias : int
-        Units of the layer that turns a pattern into a bias.
+        Units of the layer that turns a pattern into a bias, 1 or more.
     seed : int
         Of the first weights.
     """
@@ -111,6 +119,7 @@ class DeLU(nn.Module):
         self, n_in: int, n_out: int, width: int = 128, n_bias: int = 220, seed: int = 0
     ) -> None:
         super().__init__()
+        _check_sizes(n_in=n_in, n_out=n_out, width=width, n_bias=n_bias)
         self.trunk = _Trunk(n_in, width)
         self.out = nn.Linear(width, n_out, bias=False)
         self.bias = nn.Sequential(
@@ -139,9 +148,10 @@ class DNL(nn.Module):
     n_in, n_out : int
         Numbers in and out.
     width : int
-        Units of each of the trunk's two layers, and of the layer that reads a pattern.
+        Units of each of the trunk's two layers, and of the layer that reads a pattern;
+        1 or more.
     head : int
-        Units of the head.
+        Units of the head, 1 or more.
     smooth : {"tanh", "square", "softplus"}
         The head's non-linearity.
     seed : int
@@ -154,7 +164,7 @@ class DNL(nn.Module):
     Raises
     ------
     ValueError
-        An unknown non-linearity, or an unknown part.
+        An unknown non-linearity or part, or a size below 1.
     """
 
     def __init__(
@@ -175,6 +185,7 @@ class DNL(nn.Module):
             if value not in known:
                 listed = ", ".join(filter(None, known))
                 raise ValueError(f"{name} = {value!r}: expected one of {listed}")
+        _check_sizes(n_in=n_in, n_out=n_out, width=width, head=head)
         self.n_out, self.head, self.smooth = n_out, head, smooth
         self.without = without
         self.trunk = _Trunk(n_in, width)
@@ -246,6 +257,7 @@ class Shared(nn.Module):
     def __init__(self, core: nn.Module, prior: Float[np.ndarray, " n_states"]) -> None:
         super().__init__()
         self.core = core
+        prior = check_distribution("prior", prior)
         self.register_buffer("prior", torch.as_tensor(prior, dtype=torch.float32))
 
     def forward(
@@ -267,7 +279,8 @@ class GatedMultilinear(nn.Module):
     prior : ndarray, shape (n_states,)
         Of the states.
     n_virtual : int
-        Virtual actions; as many as the receiver's are enough, more make the fit easy.
+        Virtual actions, 1 or more; as many as the receiver's are enough, more make the
+        fit easy.
     seed : int
         Of the first weights.
 
@@ -275,6 +288,11 @@ class GatedMultilinear(nn.Module):
     ----------
     beta : float
         Sharpness of the gates; infinite for hard ones.
+
+    Raises
+    ------
+    ValueError
+        A number below 1, or a prior that is no distribution.
     """
 
     def __init__(
@@ -285,6 +303,8 @@ class GatedMultilinear(nn.Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        _check_sizes(n_senders=n_senders, n_virtual=n_virtual)
+        prior = check_distribution("prior", prior)
         source = torch.Generator().manual_seed(seed)
         m = len(prior)
         self.scores = nn.Parameter(torch.randn(m, n_virtual, generator=source))

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from econlib.persuasion.games import TIE, PersuasionGame
+from econlib.persuasion.games import TIE, PersuasionGame, check_table
 from econlib.programs import solve
 
 __all__ = ["OneSender", "ceilings", "concavification", "one_sender", "welfare_bound"]
@@ -66,6 +66,11 @@ def one_sender(
     OneSender
         Value and rule; ties of the receiver go to the sender.
 
+    Raises
+    ------
+    ValueError
+        Tables of different shapes, numbers that are not finite, or negative weights.
+
     Examples
     --------
     >>> convict = np.array([[1.0, 0.0], [1.0, 0.0]])
@@ -73,6 +78,12 @@ def one_sender(
     >>> round(one_sender(np.array([0.7, 0.3]), judge, convict).value, 6)
     0.6
     """
+    prior = check_table("prior", prior, "n_states")
+    receiver, sender = _tables(receiver, sender)
+    if len(prior) != len(receiver) or (prior < 0).any():
+        raise ValueError(
+            f"prior = {prior.tolist()}: expected {len(receiver)} numbers, 0 or more"
+        )
     m, n = receiver.shape
     obey = np.zeros((n, n, n, m))
     a = np.arange(n)
@@ -88,6 +99,15 @@ def one_sender(
         maximise=True,
     )
     return OneSender(found.objective, found.x.reshape(n, m), found.gap)
+
+
+def _tables(receiver: object, sender: object) -> tuple[np.ndarray, np.ndarray]:
+    """Utilities of the receiver and of one sender, checked."""
+    receiver = check_table("receiver", receiver, "n_states n_actions")
+    sender = check_table("sender", sender, "n_states n_actions")
+    if sender.shape != receiver.shape:
+        raise ValueError(f"sender: shape {sender.shape}, expected {receiver.shape}")
+    return receiver, sender
 
 
 def ceilings(game: PersuasionGame) -> Float[np.ndarray, " n_senders"]:
@@ -115,7 +135,7 @@ def concavification(
     receiver, sender : ndarray, shape (2, n_actions)
         Utilities.
     posteriors : ndarray, shape (n,)
-        Of the second state, in [0, 1].
+        Of the second state, in [0, 1]; not empty.
 
     Returns
     -------
@@ -123,9 +143,10 @@ def concavification(
         What he has when the receiver holds that belief, ties going to him; and the
         least concave function above it, the optimum at that prior.
     """
+    receiver, sender = _tables(receiver, sender)
     if receiver.shape[0] != 2:
         raise ValueError(f"receiver: {receiver.shape[0]} states, expected two")
-    posteriors = np.asarray(posteriors, float)
+    posteriors = check_table("posteriors", posteriors, "n")
     if ((posteriors < 0) | (posteriors > 1)).any():
         raise ValueError("posteriors: expected numbers in [0, 1]")
     # between two beliefs at which the receiver changes her mind the value is linear

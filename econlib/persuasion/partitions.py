@@ -16,19 +16,22 @@ may be more equilibria of this kind than are listed.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
-from econlib.persuasion.games import PersuasionGame, receiver_actions
+from econlib.persuasion.games import PersuasionGame, check_integer, receiver_actions
 from econlib.persuasion.one_sender import one_sender
 
 __all__ = ["PartitionEquilibrium", "partition_equilibria", "set_partitions"]
 
 #: Gains below count as none.
 _NOTHING = 1e-9
+#: States of whose partitions a list can still be walked through.
+_MOST_STATES = 12
 
 
 @dataclass(frozen=True)
@@ -58,15 +61,43 @@ class PartitionEquilibrium:
 def set_partitions(n: int) -> Iterator[tuple[tuple[int, ...], ...]]:
     """All partitions of 0..n-1, cells by their smallest member.
 
+    Parameters
+    ----------
+    n : int
+        0 to 12, for 4,213,597 partitions.
+
+    Raises
+    ------
+    ValueError
+        Another number; how many partitions there would be.
+
     Examples
     --------
     >>> sum(1 for _ in set_partitions(4))
     15
     """
+    check_integer("n", n, 0)
+    if n > _MOST_STATES:
+        raise ValueError(
+            f"n = {n}: expected an integer, 0 to {_MOST_STATES}, or {_count(n)} "
+            "partitions would be listed"
+        )
+    return _partitions(n)
+
+
+def _count(n: int) -> str:
+    """How many partitions n states have (Bell's number), for a message."""
+    row = [1]
+    for _ in range(min(n, 26) - 1):
+        row = list(itertools.accumulate(row, initial=row[-1]))
+    return f"{row[-1]:,}" + " or more" * (n > 26)
+
+
+def _partitions(n: int) -> Iterator[tuple[tuple[int, ...], ...]]:
     if n == 0:
         yield ()
         return
-    for smaller in set_partitions(n - 1):
+    for smaller in _partitions(n - 1):
         yield (*smaller, (n - 1,))
         for k, cell in enumerate(smaller):
             yield (*smaller[:k], (*cell, n - 1), *smaller[k + 1 :])
@@ -94,8 +125,8 @@ def partition_equilibria(game: PersuasionGame) -> list[PartitionEquilibrium]:
         raise ValueError("n_senders = 1: expected 2 or more; see one_sender")
     if game.n_states > 10:
         raise ValueError(
-            f"n_states = {game.n_states}: expected at most 10, or more than 115,975 "
-            "partitions would be listed"
+            f"n_states = {game.n_states}: expected at most 10, or "
+            f"{_count(game.n_states)} partitions would be listed"
         )
     known: dict[tuple[int, ...], np.ndarray | None] = {}
 

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from econlib.persuasion.best_response import reply_by_integers
-from econlib.persuasion.games import PersuasionGame, utilities
+from econlib.persuasion.games import PersuasionGame, check_integer, utilities
 from econlib.programs import SolverError
 
 __all__ = ["polish", "replies_in_turn"]
@@ -50,7 +50,15 @@ def polish(
     -------
     list of ndarray
         The last profile.
+
+    Raises
+    ------
+    ValueError
+        Fewer than one round, or a number out of range.
+    SolverError
+        A reply that ran out of time, which is not the same as none that pays.
     """
+    check_integer("n_rounds", n_rounds)
     rules = [np.array(rule, float) for rule in rules]
     for _ in range(n_rounds):
         moved = False
@@ -58,7 +66,9 @@ def polish(
             now = utilities(game, rules)[i]
             try:
                 reply = reply_by_integers(game, rules, i, radius=radius, margin=margin)
-            except SolverError:
+            except SolverError as error:
+                if "Time limit" in str(error):
+                    raise
                 continue  # no rule in the box keeps the margin
             trial = [*rules[:i], reply.rule, *rules[i + 1 :]]
             if utilities(game, trial)[i] > now + least:
@@ -82,7 +92,15 @@ def replies_in_turn(
     ndarray of int, shape (rounds taken,)
         How many senders moved in each round; ends with 0 where the dynamics came to
         rest.
+
+    Raises
+    ------
+    ValueError
+        Fewer than one round.
+    SolverError
+        A reply that ran out of time.
     """
+    check_integer("n_rounds", n_rounds)
     moves = []
     for _ in range(n_rounds):
         after = polish(game, rules, 1.0, n_rounds=1, margin=1e-4, least=1e-5)

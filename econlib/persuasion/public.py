@@ -30,7 +30,7 @@ import networkx as nx
 import numpy as np
 from jaxtyping import Bool, Float
 
-from econlib.persuasion.games import PersuasionGame
+from econlib.persuasion.games import PersuasionGame, check_table
 from econlib.programs import solve
 
 __all__ = ["PublicOptimum", "graph_instance", "hidden_public", "public_persuasion"]
@@ -55,16 +55,18 @@ class PublicOptimum:
     masses: Float[np.ndarray, "n_signals n_states"]
 
 
-def _checked(prior: np.ndarray, gains: np.ndarray) -> None:
-    if gains.ndim != 2 or gains.shape[1] != len(prior) or not np.isfinite(gains).all():
+def _checked(prior: object, gains: object) -> tuple[np.ndarray, np.ndarray]:
+    prior = check_table("prior", prior, "n_states")
+    gains = check_table("gains", gains, "n_receivers n_states")
+    if gains.shape[1] != len(prior):
         raise ValueError(
-            f"gains: shape {gains.shape}, expected finite numbers, "
-            f"(receivers, {len(prior)})"
+            f"gains: shape {gains.shape}, expected (n_receivers, {len(prior)})"
         )
     if not (prior > 0).all() or abs(prior.sum() - 1) > 1e-9:
         raise ValueError(
             f"prior = {prior.tolist()}: expected positive numbers that add up to 1"
         )
+    return prior, gains
 
 
 def graph_instance(
@@ -116,8 +118,7 @@ def public_persuasion(
     ValueError
         More receivers, or arrays that do not fit.
     """
-    prior, gains = np.asarray(prior, float), np.asarray(gains, float)
-    _checked(prior, gains)
+    prior, gains = _checked(prior, gains)
     n, m = gains.shape
     if n > 14:
         raise ValueError(
@@ -173,8 +174,7 @@ def hidden_public(
     scale : float
         1 - Nε, what a unit of public persuasion is worth to the first sender.
     """
-    prior, gains = np.asarray(prior, float), np.asarray(gains, float)
-    _checked(prior, gains)
+    prior, gains = _checked(prior, gains)
     n, m = gains.shape
     epsilon = 0.5 / n if epsilon is None else float(epsilon)
     if not 0 < epsilon < 1 / n:

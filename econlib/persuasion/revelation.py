@@ -12,6 +12,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Int
 
+from econlib.persuasion.games import check_integer
+
 __all__ = ["check_digit_code", "digit_split", "rules_of_code"]
 
 
@@ -23,40 +25,54 @@ def check_digit_code(
     Raises
     ------
     ValueError
-        More states than n_signals ** (n_senders - 1): no such code exists.
+        More states than n_signals ** (n_senders - 1): no such code exists.  Fewer than
+        2 senders, or a number that is not a positive integer.
 
     Examples
     --------
     >>> check_digit_code(3, 2, 4).tolist()
     [[0, 0, 0], [0, 1, 1], [1, 0, 1], [1, 1, 0]]
     """
-    if n_senders < 2 or n_signals < 1 or n_states < 1:
-        raise ValueError(
-            f"n_senders, n_signals, n_states = {n_senders}, {n_signals}, {n_states}: "
-            "expected 2 senders or more, and positive integers"
-        )
+    check_integer("n_senders", n_senders, 2)
+    check_integer("n_signals", n_signals)
+    check_integer("n_states", n_states)
     most = n_signals ** (n_senders - 1)
     if n_states > most:
         raise ValueError(
             f"n_states = {n_states}: expected at most n_signals ** (n_senders - 1) = "
             f"{most}, or one deviating sender can hide a state"
         )
-    power = n_signals ** np.arange(n_senders - 2, -1, -1)
-    digits = np.arange(n_states)[:, None] // power % n_signals
+    digits = _digits(n_senders - 1, n_signals, n_states)
     return np.column_stack([digits, -digits.sum(axis=1) % n_signals])
 
 
 def digit_split(
     n_senders: int, n_signals: int, n_states: int
 ) -> Int[np.ndarray, "n_states n_senders"]:
-    """Words without a check digit: all letters together name the state."""
+    """Words without a check digit: all letters together name the state.
+
+    Raises
+    ------
+    ValueError
+        More states than n_signals ** n_senders, or a number that is not a positive
+        integer.
+    """
+    check_integer("n_senders", n_senders)
+    check_integer("n_signals", n_signals)
+    check_integer("n_states", n_states)
     if n_states > n_signals**n_senders:
         raise ValueError(
             f"n_states = {n_states}: expected at most n_signals ** n_senders = "
             f"{n_signals**n_senders}"
         )
-    power = n_signals ** np.arange(n_senders - 1, -1, -1)
-    return np.arange(n_states)[:, None] // power % n_signals
+    return _digits(n_senders, n_signals, n_states)
+
+
+def _digits(n: int, base: int, n_states: int) -> np.ndarray:
+    """The states' numbers in a base, n digits of each, the highest first."""
+    # a power above all numbers gives 0, as the true one would, and does not overflow
+    power = np.array([min(base**e, n_states) for e in range(n - 1, -1, -1)])
+    return np.arange(n_states)[:, None] // power % base
 
 
 def rules_of_code(
@@ -67,9 +83,19 @@ def rules_of_code(
     Raises
     ------
     ValueError
-        A letter for which there are too few signals.
+        Words that are no table of integers, a negative letter, or one for which there
+        are too few signals.
     """
-    if words.min() < 0 or words.max() >= n_signals:
+    check_integer("n_signals", n_signals)
+    words = np.asarray(words)
+    if words.ndim != 2 or 0 in words.shape or words.dtype.kind not in "iu":
+        raise ValueError(
+            f"words: {words.dtype}, shape {words.shape}, expected integers, "
+            "(n_states, n_senders), none of 0"
+        )
+    if words.min() < 0:
+        raise ValueError(f"words: letter {words.min()}, expected integers, 0 or more")
+    if words.max() >= n_signals:
         raise ValueError(
             f"n_signals = {n_signals}: expected at least {words.max() + 1}, a "
             "signal for each letter"

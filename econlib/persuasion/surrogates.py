@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from econlib import training
-from econlib.persuasion.games import PersuasionGame, utilities_batch
+from econlib.persuasion.games import PersuasionGame, check_integer, utilities_batch
 from econlib.persuasion.nets import GatedMultilinear
 
 __all__ = ["Fitted", "draw_profiles", "fit_surrogate", "standardised_error"]
@@ -73,7 +73,14 @@ def draw_profiles(
         Source of randomness.
     sparse : float
         Share of profiles whose rows are Dirichlet(0.2), in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        A number out of range.
     """
+    check_integer("n_signals", n_signals)
+    check_integer("n_profiles", n_profiles)
     if not 0 <= sparse <= 1:
         raise ValueError(f"sparse = {sparse}: expected a number in [0, 1]")
     shape = (n_profiles, game.n_senders, game.n_states)
@@ -105,7 +112,7 @@ def fit_surrogate(
     rules : Tensor, shape (n_profiles, n_senders, n_states, n_signals)
         Training profiles.
     n_steps, batch : int
-        Adam steps, and profiles of each.
+        Adam steps, and profiles of each; 1 or more.
     lr : float
         First step size, falling to a hundredth.
     beta : (float, float)
@@ -123,13 +130,18 @@ def fit_surrogate(
     Raises
     ------
     ValueError
-        A share or a sharpness out of range, or utilities that do not vary.
+        A number, a share or a sharpness out of range, fewer than two profiles, or
+        utilities that do not vary.
     """
+    check_integer("n_steps", n_steps)
+    check_integer("batch", batch)
     if not 0 < rise <= 1 or not 0 < beta[0] <= beta[1] < math.inf:
         raise ValueError(
             f"rise, beta = {rise}, {beta}: expected a share in (0, 1] and two rising "
             "positive numbers"
         )
+    if len(rules) < 2:
+        raise ValueError(f"rules: {len(rules)} profiles, expected two or more")
     with torch.no_grad():
         target = utilities_batch(game, rules.double()).float()
     mean, scale = target.mean(dim=0), target.std(dim=0)

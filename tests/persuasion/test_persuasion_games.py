@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -36,6 +37,8 @@ from econlib.persuasion.revelation import (
     digit_split,
     rules_of_code,
 )
+
+HALF, EYE, V = np.full(2, 0.5), np.eye(2), np.ones((1, 2, 2))
 
 sizes = st.tuples(st.integers(2, 3), st.integers(2, 4), st.integers(2, 4))
 
@@ -295,7 +298,7 @@ def test_degenerate_games_are_told():
         (lambda: prosecutors("neutral"), "kind = 'neutral'"),
         (lambda: prosecutors(guilt=1.0), "guilt = 1.0"),
         (lambda: check_digit_code(2, 2, 4), "n_states = 4: expected at most"),
-        (lambda: check_digit_code(1, 2, 2), "n_senders, n_signals, n_states = 1"),
+        (lambda: check_digit_code(1, 2, 2), "n_senders = 1: expected an integer, 2"),
         (
             lambda: rules_of_code(digit_split(2, 3, 9), 2),
             "n_signals = 2: expected at least 3",
@@ -330,7 +333,10 @@ def test_degenerate_games_are_told():
             r"rules\[1\]: expected rows that are distributions",
         ),
         (lambda: partition_equilibria(match_game(1, 3, 3, 0)), "n_senders = 1"),
-        (lambda: partition_equilibria(match_game(2, 11, 3, 0)), "n_states = 11"),
+        (
+            lambda: partition_equilibria(match_game(2, 11, 3, 0)),
+            "n_states = 11: expected at most 10, or 678,570 partitions",
+        ),
         (
             lambda: concavification(np.eye(3), np.eye(3), np.zeros(1)),
             "3 states, expected two",
@@ -339,8 +345,117 @@ def test_degenerate_games_are_told():
             lambda: concavification(np.eye(2), np.eye(2), np.array([1.5])),
             r"expected numbers in \[0, 1\]",
         ),
+        (lambda: match_game(2.5, 2, 2, 0), "n_senders = 2.5: expected an integer"),
+        (lambda: uniform_game(2, "2", 2, 0), "n_states = '2': expected an integer"),
+        (lambda: match_game(2, 2, 2, -1), "seed = -1: expected an integer, 0 or more"),
+        (
+            lambda: is_degenerate(match_game(2, 2, 2, 0), 2, n_profiles=0),
+            "n_profiles = 0: expected an integer, 2 or more",
+        ),
+        (
+            lambda: PersuasionGame(np.full((2, 1), 0.5), EYE, V),
+            r"prior: shape \(2, 1\)",
+        ),
+        (
+            lambda: PersuasionGame(np.full((2, 2), 0.25), EYE, V),
+            r"prior: shape \(2, 2\)",
+        ),
+        (
+            lambda: PersuasionGame(1.0, EYE, V),
+            r"prior: shape \(\), expected \(n_states,\)",
+        ),
+        (lambda: PersuasionGame(HALF, np.ones(2), V), r"receiver: shape \(2,\)"),
+        (lambda: PersuasionGame(HALF, np.nan * EYE, V), "receiver: expected finite"),
+        (lambda: PersuasionGame(HALF, EYE, np.inf * V), "senders: expected finite"),
+        (lambda: PersuasionGame(HALF, EYE, "ab"), "senders: expected numbers, shape"),
+        (lambda: PersuasionGame(HALF, [[1, 0], [1]], V), "receiver: rows differ"),
+        (lambda: PersuasionGame(HALF, EYE, V[:, :, :0]), "senders: shape .* none of 0"),
+        (
+            lambda: utilities(prosecutors(), [EYE, np.nan * EYE]),
+            r"rules\[1\]: expected rows that are distributions",
+        ),
+        (
+            lambda: utilities(prosecutors(), [EYE, EYE], -1),
+            "favour = -1: expected an inte",
+        ),
+        (
+            lambda: utilities(prosecutors(), [EYE, EYE], 2),
+            "favour = 2: .* integer, 0 to 1",
+        ),
+        (
+            lambda: utilities(match_game(20, 2, 2, 0), [EYE] * 20),
+            "1,048,576 joint signals, expected at most 1,000,000",
+        ),
+        (
+            lambda: utilities_batch(match_game(20, 2, 2, 0), torch.ones(1, 20, 2, 2)),
+            "1,048,576 joint signals",
+        ),
+        (
+            lambda: utilities_batch(prosecutors(), torch.ones(4, 1, 2, 2)),
+            r"rules: shape \(4, 1, 2, 2\), expected \(profiles, 2, 2, signals\)",
+        ),
+        (
+            lambda: utilities_batch(prosecutors(), torch.ones(4, 2, 2, 2).long()),
+            "rules: torch.int64, expected a floating-point type",
+        ),
+        (
+            lambda: full_revelation(match_game(2, 3, 3, 0), 2),
+            "n_signals = 2: expected 3 or more, one for each state",
+        ),
+        (
+            lambda: full_revelation(prosecutors(), [2, 1]),
+            "n_signals = 1: expected 2 or",
+        ),
+        (lambda: full_revelation(prosecutors(), [2]), "n_signals: 1 of them, expected"),
+        (
+            lambda: one_sender(-HALF, EYE, EYE),
+            r"prior = \[-0.5, -0.5\]: expected 2 numbers",
+        ),
+        (lambda: one_sender(np.nan * HALF, EYE, EYE), "prior: expected finite numbers"),
+        (
+            lambda: one_sender(np.full(3, 1 / 3), EYE, EYE),
+            "expected 2 numbers, 0 or more",
+        ),
+        (lambda: one_sender(HALF, EYE, np.eye(3)), r"sender: shape \(3, 3\), expected"),
+        (lambda: concavification(EYE, np.nan * EYE, HALF), "sender: expected finite"),
+        (
+            lambda: concavification(EYE, EYE, np.nan * HALF),
+            "posteriors: expected finite",
+        ),
+        (lambda: check_digit_code(2, 2.5, 2), "n_signals = 2.5: expected an integer"),
+        (lambda: digit_split(2, 0, 1), "n_signals = 0: expected an integer, 1 or more"),
+        (lambda: digit_split(2, 2, -3), "n_states = -3: expected an integer, 1 or"),
+        (
+            lambda: rules_of_code(np.zeros((0, 2), int), 2),
+            r"words: int64, shape \(0, 2\), expected integers",
+        ),
+        (lambda: rules_of_code(np.array([[0, -1]]), 2), "words: letter -1, expected"),
+        (lambda: set_partitions(-1), "n = -1: expected an integer, 0 or more"),
+        (lambda: set_partitions(13), "0 to 12, or 27,644,437 partitions would be"),
+        (lambda: set_partitions(1000), "or 49,631,246,523,618,756,274 or more part"),
     ],
 )
-def test_bad_input_is_named(make, message):
+def test_bad_input_is_named(make, message, monkeypatch):
+    # a reader has no check of types before ours
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_lists_become_arrays(monkeypatch):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    game = PersuasionGame([0.5, 0.5], [[1, 0], [0, 1]], [[[1, 1], [1, 1]]])
+    assert game.n_actions == 2 and game.receiver.dtype == float
+    assert utilities(game, [np.eye(2)]) == pytest.approx([1])
+
+
+def test_full_revelation_is_the_same_with_enough_signals():
+    game = match_game(2, 3, 3, 0)
+    for k in (3, 4, (3, 5)):
+        assert np.array_equal(full_revelation(game, k), full_revelation(game))
+
+
+def test_codes_of_many_senders_do_not_overflow():
+    words = check_digit_code(70, 2, 4)
+    assert words[:, -3:].tolist() == [[0, 0, 0], [0, 1, 1], [1, 0, 1], [1, 1, 0]]
+    assert not words[:, :-3].any()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -223,9 +224,42 @@ def test_profiles_near_the_corners_are_a_share():
             ),
             "rise, beta = 0.0",
         ),
+        (lambda g: soft_utilities(g, torch.ones(2, 3, 3, 3), 1.0), "rules: shape"),
+        (lambda g: draw_profiles(g, 0, 2, np.random.default_rng(0)), "n_signals = 0"),
+        (lambda g: draw_profiles(g, 2, 0, np.random.default_rng(0)), "n_profiles = 0"),
+        (lambda g: ReLUNet(3, 2, 0), "width = 0: expected an integer, 1 or more"),
+        (lambda g: ReLUNet(0, 2), "n_in = 0"),
+        (lambda g: DeLU(3, 2, 0), "width = 0"),
+        (lambda g: DeLU(3, 2, 4, 0), "n_bias = 0"),
+        (lambda g: DNL(3, 2, 2.5), "width = 2.5"),
+        (lambda g: DNL(3, 2, 4, 0), "head = 0"),
+        (lambda g: GatedMultilinear(2, g.prior, 0), "n_virtual = 0"),
+        (
+            lambda g: GatedMultilinear(2, np.full((3, 4), 1 / 12)),
+            r"prior: shape \(3, 4\), expected \(n,\)",
+        ),
+        (lambda g: Shared(ReLUNet(3, 2, 4), 2 * g.prior), "prior = .* add up to 1"),
+        (
+            lambda g: fit_surrogate(
+                Flat(ReLUNet(18, 2, 4)), g, profiles(g, 9), batch=0
+            ),
+            "batch = 0: expected an integer, 1 or more",
+        ),
+        (
+            lambda g: fit_surrogate(
+                Flat(ReLUNet(18, 2, 4)), g, profiles(g, 9), n_steps=0
+            ),
+            "n_steps = 0",
+        ),
+        (
+            lambda g: fit_surrogate(Flat(ReLUNet(18, 2, 4)), g, profiles(g, 1)),
+            "rules: 1 profiles, expected two or more",
+        ),
     ],
 )
-def test_bad_input_of_learners_is_named(call, message):
+def test_bad_input_of_learners_is_named(call, message, monkeypatch):
+    # a reader has no check of types before ours
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
     with pytest.raises(ValueError, match=message):
         call(match_game(2, 3, 3, 0))
 

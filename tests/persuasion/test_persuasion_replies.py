@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jaxtyping
 import networkx as nx
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from econlib.persuasion.games import (
 )
 from econlib.persuasion.one_sender import ceilings, one_sender
 from econlib.persuasion.partitions import partition_equilibria
+from econlib.persuasion.polishing import polish, replies_in_turn
 from econlib.persuasion.public import (
     graph_instance,
     hidden_public,
@@ -35,6 +37,7 @@ from econlib.persuasion.revelation import (
     digit_split,
     rules_of_code,
 )
+from econlib.programs import SolverError
 
 
 def drawn(game: PersuasionGame, k: int, seed: int) -> list:
@@ -240,6 +243,7 @@ PENNIES = np.array([[1.0, -1.0], [-1.0, 1.0]])
 DILEMMA = np.array([[3.0, 0.0], [5.0, 1.0]])
 BATTLE = np.array([[2.0, 0.0], [0.0, 1.0]])
 HALF = (0.5, 0.5)
+EYE = np.eye(2)
 
 
 @pytest.mark.parametrize(
@@ -346,10 +350,83 @@ def test_a_threat_keeps_up_what_is_no_equilibrium_of_the_bimatrix_game():
             lambda g, r: hidden_bimatrix(np.eye(2), -20 * np.eye(2)),
             "penalty = 10.0: expected more than the largest loss, 20",
         ),
-        (lambda g, r: threat(1, 2), "k1, k2 = 1, 2"),
+        (lambda g, r: threat(1, 2), "k1 = 1: expected an integer, 2 or more"),
+        (lambda g, r: reply_by_cones(g, r, -1), "sender = -1: .* integer, 0 to 1"),
+        (lambda g, r: reply_by_cones(g, r, 0, 0), "max_cones = 0"),
+        (lambda g, r: reply_by_integers(g, r, 0, 1.5), "n_signals = 1.5: expected"),
+        (lambda g, r: reply_by_integers(g, r, 0, radius=np.nan), "radius = nan"),
+        (
+            lambda g, r: reply_by_integers(g, r, 0, time_limit=0.0),
+            "time_limit = 0.0: expected a number above 0",
+        ),
+        (
+            lambda g, r: reply_by_integers(g, r, 0, margin=np.inf),
+            "margin = inf: expected a number, 0 or more and finite",
+        ),
+        (
+            lambda g, r: reply_by_integers(g, r, 0, 9000),
+            "9000 signals, 3 joint .*: 81,000 binaries, expected at most 20,000",
+        ),
+        (lambda g, r: polish(g, r, n_rounds=0), "n_rounds = 0: expected an integer"),
+        (lambda g, r: replies_in_turn(g, r, 0), "n_rounds = 0: expected an integer"),
+        (
+            lambda g, r: public_persuasion(np.full(2, 0.5), np.ones((0, 2))),
+            r"gains: shape \(0, 2\), expected \(n_receivers, n_states\), none of 0",
+        ),
+        (
+            lambda g, r: hidden_public(np.full(2, 0.5), np.ones((0, 2))),
+            r"gains: shape \(0, 2\)",
+        ),
+        (
+            lambda g, r: hidden_bimatrix(np.nan * EYE, EYE),
+            "rows: expected finite numbers",
+        ),
+        (
+            lambda g, r: hidden_bimatrix(EYE, np.full((2, 2), -np.inf)),
+            "columns: expected finite",
+        ),
+        (
+            lambda g, r: identifying_rules([0.5, 0.6], HALF),
+            r"p = \[0.5, 0.6\]: expected numbers of 0 or more that add up to 1",
+        ),
+        (lambda g, r: bimatrix_gains(EYE, EYE, HALF, [2, -1]), r"q = \[2.0, -1.0\]"),
+        (
+            lambda g, r: bimatrix_gains(EYE, EYE, HALF, [1, 0, 0]),
+            r"p, q: 2, 3 numbers, expected \(2, 2\)",
+        ),
     ],
 )
-def test_bad_replies_and_gadgets_are_named(call, message):
+def test_bad_replies_and_gadgets_are_named(call, message, monkeypatch):
+    # a reader has no check of types before ours
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
     game = match_game(2, 3, 3, 0)
     with pytest.raises(ValueError, match=message):
         call(game, drawn(game, 3, 0))
+
+
+def test_the_others_may_not_have_too_many_joint_signals():
+    game, n = match_game(15, 2, 2, 0), 15
+    with pytest.raises(ValueError, match="16,384 joint signals of the others, exp"):
+        reply_by_cones(game, drawn(game, 2, 0), n - 1)
+
+
+def test_a_margin_that_nothing_keeps_is_named():
+    game = match_game(2, 3, 3, 0)
+    for rules in (drawn(game, 3, 0), [np.ones((3, 1))] * 2):
+        with pytest.raises(SolverError, match=r"margin = 9.0: no rule in the box"):
+            reply_by_integers(game, rules, 0, margin=9.0)
+        assert np.array_equal(polish(game, rules, margin=9.0), rules)
+
+
+def test_running_out_of_time_is_not_taken_for_no_move(monkeypatch):
+    game = match_game(2, 3, 3, 0)
+    with pytest.raises(SolverError, match="Time limit"):
+        reply_by_integers(game, drawn(game, 3, 0), 0, time_limit=1e-9)
+
+    def late(*args: object, **options: object) -> None:
+        reply_by_integers(*args, **options, time_limit=1e-9)
+
+    monkeypatch.setattr("econlib.persuasion.polishing.reply_by_integers", late)
+    for call in (polish, replies_in_turn):
+        with pytest.raises(SolverError, match="Time limit"):
+            call(game, drawn(game, 3, 0))
