@@ -8,7 +8,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from econlib.persuasion import record_networks
+from econlib.persuasion import (
+    contenders,
+    record_networks,
+    record_rates,
+    record_slices,
+)
 from econlib.persuasion.examples import is_degenerate, match_game, surface_game
 from econlib.persuasion.games import joint_masses, receiver_actions, utilities_batch
 from econlib.persuasion.nets import GatedMultilinear, ReLUNet
@@ -180,6 +185,44 @@ def test_the_record_is_whole_and_a_cell_of_it_is_made_again(part):
         assert old["kind"] == new["kind"]
         # rounding differs between processors, and forty steps carry it on
         assert new["error"] == pytest.approx(old["error"], rel=1e-2)
+
+
+def test_the_record_of_slices_is_whole_and_a_cell_of_it_is_made_again():
+    kept = record_slices.load()
+    names = ("kind", "policy", "lr", "n_steps", "seed")
+    runs = {tuple(r[name] for name in names) for r in kept["runs"]}
+    assert len(runs) == len(kept["runs"])
+    grid = len(record_slices.KINDS) * len(record_slices.RATES)
+    grid = grid * len(record_slices.STEPS) + len(record_slices.VARIANTS)
+    assert len(runs) == 2 * 5 * grid
+    flat = {r["n_weights"] for r in kept["runs"] if r["kind"] in FLAT}
+    assert max(flat) / min(flat) < 1.03
+    for old, new in zip(kept["probe"], record_slices.probe(), strict=True):
+        assert (old["kind"], old["policy"]) == (new["kind"], new["policy"])
+        assert new["error"] == pytest.approx(old["error"], rel=1e-2)
+
+
+def test_the_parts_left_out_of_dnl_change_what_it_learns():
+    found = [
+        record_slices.errors("DNL", 4e-3, 60, (0,), n_points=300, n_grid=20, **change)
+        for change in ({}, *record_slices.VARIANTS.values())
+    ]
+    errors = [rows[0]["error"] for rows in found]
+    assert len(set(errors)) == len(errors) and all(0 < e < 5 for e in errors)
+
+
+def test_networks_have_the_best_of_the_recorded_step_sizes():
+    kept = record_rates.load()
+    assert len(kept["runs"]) == len(record_rates.GAMES) * sum(
+        len(some) for some in record_rates.RATES.values()
+    )
+    for name, rate in record_rates.best(kept).items():
+        assert contenders.NETWORKS[name] == rate
+    made = record_rates.run(
+        n_train=1000, n_steps=10, games=(100,), rates={"DNL": (1e-3, 1e-2)}
+    )
+    assert [r["lr"] for r in made["runs"]] == [1e-3, 1e-2]
+    assert made["runs"][0]["error"] != made["runs"][1]["error"]
 
 
 @pytest.mark.parametrize(
