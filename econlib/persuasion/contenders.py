@@ -32,14 +32,15 @@ __all__ = [
     "sharpening",
 ]
 
-#: Networks by name, flat ones first, with the first step size of Adam.
+#: Networks by name, flat ones first, with the first step size of Adam: the best of four
+#: for the first six, in :mod:`econlib.persuasion.record_rates`.
 NETWORKS = {
-    "ReLU": 1e-3,
-    "DeLU": 1e-3,
-    "DNL": 1e-3,
-    "shared ReLU": 5e-3,
-    "shared DeLU": 5e-3,
-    "shared DNL": 5e-3,
+    "ReLU": 4e-3,
+    "DeLU": 4e-3,
+    "DNL": 2e-3,
+    "shared ReLU": 2e-2,
+    "shared DeLU": 2e-2,
+    "shared DNL": 1e-2,
     "gated multilinear": 3e-2,
 }
 

@@ -50,7 +50,7 @@ BUDGETS = {
     2: {"short": replace(LONG, n_train=16_000, n_steps=1600), "long": LONG},
     3: {
         "long": replace(
-            LONG, n_steps=3000, n_starts=8, n_climb=360, n_polished=4, n_replies=2
+            LONG, n_steps=2000, n_starts=8, n_climb=360, n_polished=4, n_replies=2
         )
     },
 }

@@ -1,9 +1,9 @@
 """Which step size suits each network, on games that no comparison uses, as JSON.
 
 ``python -m econlib.persuasion.record_rates`` fits the six networks of
-:mod:`econlib.persuasion.contenders` at three step sizes each, with the data and steps
+:mod:`econlib.persuasion.contenders` at four step sizes each, with the data and steps
 of the long comparison, in two games of two senders and three states, and writes
-``data/recorded/persuasion/rates.json``, about eight minutes on one core.  The step
+``data/recorded/persuasion/rates.json``, about twelve minutes on one core.  The step
 sizes in :data:`econlib.persuasion.contenders.NETWORKS` are the best of these.
 """
 
@@ -29,7 +29,7 @@ __all__ = ["GAMES", "RATES", "SHELF", "best", "load", "run"]
 
 #: Game seeds, not among those of any comparison.
 GAMES = (100, 101)
-_FLAT, _SHARED = (1e-3, 2e-3, 4e-3), (2.5e-3, 5e-3, 1e-2)
+_FLAT, _SHARED = (1e-3, 2e-3, 4e-3, 8e-3), (2.5e-3, 5e-3, 1e-2, 2e-2)
 #: Step sizes tried, by network.
 #:
 #: :meta hide-value:
