@@ -31,7 +31,7 @@ from econlib.persuasion.contenders import (
     networks,
     sharpening,
 )
-from econlib.persuasion.games import PersuasionGame, utilities_batch
+from econlib.persuasion.games import PersuasionGame, check_integer, utilities_batch
 from econlib.persuasion.pipeline import Certified, certify, search
 from econlib.persuasion.polishing import polish, replies_in_turn
 from econlib.persuasion.surrogates import (
@@ -96,11 +96,7 @@ class Budget:
     def __post_init__(self) -> None:
         least = {"n_train": 1000, "n_test": 100, "n_steps": 10, "n_climb": 9}
         for name, value in vars(self).items():
-            if value < least.get(name, 1):
-                raise ValueError(
-                    f"{name} = {value}: expected an integer, {least.get(name, 1)} or "
-                    "more"
-                )
+            check_integer(name, value, least.get(name, 1))
 
     @property
     def schedule(self) -> tuple[tuple[float, int], ...]:

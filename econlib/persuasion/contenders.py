@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from econlib.persuasion.games import PersuasionGame, utilities_batch
+from econlib.persuasion.games import PersuasionGame, check_integer, utilities_batch
 from econlib.persuasion.nets import Flat, GatedMultilinear, Shared
 from econlib.persuasion.pipeline import sampled_gains
 from econlib.persuasion.study import core
@@ -53,6 +53,10 @@ def annealed(first: float, last: float) -> Callable[[float], float]:
     first, last : float
         At no step and at the last, above 0.
     """
+    if not (0 < first < math.inf and 0 < last < math.inf):
+        raise ValueError(
+            f"first, last = {first}, {last}: expected finite numbers above 0"
+        )
     return lambda at: first * (last / first) ** at
 
 
@@ -106,8 +110,7 @@ def fit_gated(
     seed : int
         Of the first weights of the first fit; later ones count up.
     """
-    if refits < 1:
-        raise ValueError(f"refits = {refits}: expected an integer, 1 or more")
+    check_integer("refits", refits)
     n_out = min(2000, len(train) // 8) if refits > 1 else 0
     held_out, rest = train[:n_out], train[n_out:]
     best, least = None, math.inf

@@ -29,6 +29,7 @@ from econlib.persuasion.ascent import project_simplex
 from econlib.persuasion.best_response import gains
 from econlib.persuasion.games import (
     PersuasionGame,
+    check_batch,
     full_revelation,
     utilities,
 )
@@ -127,12 +128,24 @@ def certify(
     Certified
         Everything about each profile.
 
+    Raises
+    ------
+    ValueError
+        Profiles that do not fit the game, or rows that are no distributions.
+
     Notes
     -----
     One mixed-integer program for each profile and sender, about 5 ms with two senders,
     three states, actions and signals, and a small box.
     """
-    rules = np.asarray(torch.as_tensor(rules).detach(), dtype=float)
+    tensor = torch.as_tensor(rules).detach()
+    check_batch(game, tensor)
+    rules = np.asarray(tensor, dtype=float)
+    total = rules.sum(axis=-1, keepdims=True)
+    if not (np.abs(total - 1).max(initial=0) < 1e-4 and (rules > -1e-6).all()):
+        raise ValueError(
+            "rules: expected rows that are distributions, up to single precision"
+        )
     rules = np.maximum(rules, 0) / np.maximum(rules, 0).sum(axis=-1, keepdims=True)
     pay = np.array([utilities(game, list(one)) for one in rules])
     gain = np.array([gains(game, list(one), radius) for one in rules])

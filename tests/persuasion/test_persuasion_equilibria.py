@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
+import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -71,6 +73,22 @@ def test_a_known_equilibrium_is_certified_and_selected():
     assert best.index == 0 and best.found
     assert best.score == pytest.approx(1, abs=1e-6)
     assert best.utilities == pytest.approx(ceilings(game), abs=1e-6)
+
+
+def test_only_profiles_of_the_game_are_certified():
+    game = match_game(2, 3, 3, 1)
+    rules = starts(game, 2)
+    for bad, what in (
+        (7 * rules, "rows that are distributions"),
+        (rules * torch.nan, "rows that are distributions"),
+        (rules[:, :1], "expected \\(profiles, 2, 3, signals\\)"),
+        (rules.int(), "floating-point"),
+    ):
+        with pytest.raises(ValueError, match=what):
+            certify(game, bad)
+    for tolerance in (-1.0, math.nan):
+        with pytest.raises(ValueError, match="tolerance = "):
+            select(game, certify(game, rules), tolerance)
 
 
 def test_full_revelation_is_returned_where_nothing_is_certified():
@@ -282,11 +300,20 @@ def test_hard_gates_learn_a_small_game_and_its_directions():
     assert opposite.sign < 0.15 and opposite.capture < 0 < 1 < opposite.error
 
 
-def test_unknown_methods_and_budgets_are_named():
+def test_unknown_methods_and_budgets_are_named(monkeypatch):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
     with pytest.raises(ValueError, match="'adam': expected some of random,"):
         compare(match_game(2, 2, 2, 0), 2, TINY, methods=("adam",))
     with pytest.raises(ValueError, match="n_climb = 3: expected an integer, 9 or more"):
         Budget(n_climb=3)
+    for bad in (10.5, math.nan, True, "9"):
+        with pytest.raises(ValueError, match=r"n_climb = .*: expected an integer, 9"):
+            Budget(n_climb=bad)
+    with pytest.raises(ValueError, match="refits = 0: expected an integer, 1 or more"):
+        fit_gated(match_game(2, 2, 2, 0), torch.ones(16, 2, 2, 2) / 2, refits=0)
+    for ends in ((-1.0, 1.0), (1.0, math.nan), (1.0, math.inf)):
+        with pytest.raises(ValueError, match="first, last = "):
+            annealed(*ends)
     schedule = Budget(n_climb=91).schedule
     assert sum(n for _, n in schedule) == 91 and min(n for _, n in schedule) > 0
 
