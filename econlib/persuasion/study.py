@@ -199,7 +199,6 @@ def study(
     seeds: Sequence[int],
     *,
     kinds: Sequence[str] = tuple(KINDS),
-    lr: float | None = None,
     n_steps: int = 1500,
     batch: int = 128,
     width: int = 32,
@@ -222,8 +221,6 @@ def study(
         Of profiles, first weights and batches.
     kinds : sequence of str
         Of :data:`KINDS`.
-    lr : float, optional
-        First step size of all of them, in place of their own.
     n_steps, batch : int
         Adam steps and profiles of each, the same for all.
     width, head, smooth
@@ -234,8 +231,8 @@ def study(
     Returns
     -------
     list of dict
-        For each kind, game and seed: step size, ``n_weights``, ``error``, and the error
-        over three quarters of the profiles: nearest to a jump, ``near``, furthest from
+        For each kind, game and seed: ``n_weights``, ``error``, and the error over three
+        quarters of the profiles: nearest to a jump, ``near``, furthest from
         one, ``far``, and nearest to the corners, where full revelation is, ``corner``.
     """
     k, tests, train = size[3], {}, []
@@ -264,8 +261,7 @@ def study(
             network(kind, game, k, seed=seed, **shape).to(device)
             for _, game, seed, _ in train
         ]
-        rate = KINDS[kind] if lr is None else lr
-        fit_stack(nets, inputs, scaled, n_steps=n_steps, lr=rate, batch=batch)
+        fit_stack(nets, inputs, scaled, n_steps=n_steps, lr=KINDS[kind], batch=batch)
         for j, (number, _, seed, _) in enumerate(train):
             test, truth, parts = tests[number]
             with torch.no_grad():
@@ -277,7 +273,6 @@ def study(
                     "game": number,
                     "seed": seed,
                     "n_train": n_train,
-                    "lr": rate,
                     "n_weights": count_weights(nets[j]),
                     "error": float(off.mean()),
                 }
