@@ -31,6 +31,7 @@ __all__ = [
     "SHELF",
     "STEPS",
     "VARIANTS",
+    "best",
     "errors",
     "load",
     "probe",
@@ -174,6 +175,20 @@ def run(
 def load() -> dict:
     """The record."""
     return SHELF.load("slices")
+
+
+def best(kept: dict) -> dict[str, float]:
+    """The step size with the smallest error after most steps, by network.
+
+    Mean over policies and seeds.
+    """
+    runs = [r for r in kept["runs"] if r["n_steps"] == max(STEPS)]
+
+    def mean(kind: str, lr: float) -> float:
+        some = [r["error"] for r in runs if (r["kind"], r["lr"]) == (kind, lr)]
+        return float(np.mean(some))
+
+    return {kind: min(RATES, key=lambda lr, k=kind: mean(k, lr)) for kind in KINDS}
 
 
 if __name__ == "__main__":
