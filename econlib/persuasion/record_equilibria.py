@@ -5,7 +5,8 @@ two senders and one of three, with three seeds of networks and starts each, and 
 ``data/recorded/persuasion/equilibria/<name>.json`` after each game, about an hour on
 one core; names after it run those games only.  With two senders networks are also
 fitted with a short budget, a sixth of the profiles and a quarter of the steps, and
-climb from the same starts.
+climb from the same starts; and senders climb on the gated network and on the softened
+truth from three times as many starts, with the budget of a notebook.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from econlib.persuasion.partitions import partition_equilibria
 from econlib.persuasion.tallies import tally
 from econlib.records import Shelf, digits, provenance
 
-__all__ = ["BUDGETS", "GAMES", "SHELF", "load", "run"]
+__all__ = ["BUDGETS", "GAMES", "SHELF", "WITH", "load", "run"]
 
 #: Senders, states and game seed of each record; as many actions and signals as states.
 GAMES = {f"two_{k}": (2, 3, k) for k in range(6)} | {"three_1": (3, 3, 1)}
@@ -47,12 +48,27 @@ LONG = Budget(
 #:
 #: :meta hide-value:
 BUDGETS = {
-    2: {"short": replace(LONG, n_train=16_000, n_steps=1600), "long": LONG},
+    2: {
+        "short": replace(LONG, n_train=16_000, n_steps=1600),
+        "long": LONG,
+        "many starts": replace(
+            LONG, n_train=16_000, n_steps=1600, n_starts=64, n_climb=450
+        ),
+    },
     3: {
         "long": replace(
             LONG, n_steps=2000, n_starts=8, n_climb=360, n_polished=4, n_replies=2
         )
     },
+}
+
+#: Methods that are compared with each budget.
+#:
+#: :meta hide-value:
+WITH = {
+    "short": tuple(NETWORKS),
+    "long": METHODS,
+    "many starts": ("truth, annealed", "gated multilinear"),
 }
 
 #: The records, by game.
@@ -75,8 +91,7 @@ def run(
     name : str
         One of ``GAMES``.
     budgets : mapping of str to Budget, optional
-        By name, in place of those of the recorded run; with any but ``"long"`` networks
-        only are compared.
+        By name, one of ``WITH``, in place of those of the recorded run.
     seeds : sequence of int
         Of networks and starts.
     methods : sequence of str
@@ -99,7 +114,7 @@ def run(
     began, runs = time.process_time(), []
     game = match_game(n, m, m, game_seed)
     for seed, (label, budget) in itertools.product(seeds, budgets.items()):
-        some = [k for k in methods if label == "long" or k in NETWORKS]
+        some = [k for k in methods if k in WITH[label]]
         found = compare(game, m, budget, radius=RADIUS, methods=some, seed=seed)
         for method, row in found.items():
             one = _rounded(tally(game, row, TOLERANCE))
