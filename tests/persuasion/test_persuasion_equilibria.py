@@ -450,12 +450,11 @@ def test_records_hold_what_they_should(name):
     assert kept["revealed"] == pytest.approx(full_revelation(game), abs=1e-5)
     assert kept["ceilings"] == pytest.approx(ceilings(game), abs=1e-5)
     made = [(r["seed"], r["budget"], r["method"]) for r in kept["runs"]]
-    asked = {"long": METHODS} | ({"short": NETWORKS} if n == 2 else {})
     assert sorted(made) == sorted(
         (s, label, method)
         for s in range(3)
-        for label in asked
-        for method in asked[label]
+        for label in record_equilibria.BUDGETS[n]
+        for method in record_equilibria.WITH[label]
     )
     for r in kept["runs"]:
         assert 0 <= r["above"] <= r["points"]
