@@ -103,10 +103,10 @@ def reply_by_integers(
     -----
     Binaries :math:`z_{sta}` name the action after :math:`(s,t)`, shares
     :math:`y_{sta}(\omega)\le z_{sta}` carry :math:`\pi_i(s\mid\omega)` there, and
-    obedience is asked of :math:`y`; no large number enters.  Rows are scaled: with
-    masses in place of shares the search called a worse reply optimal in about one of a
-    hundred games with rare states.  Actions that no rule in the box makes best are left
-    out beforehand.
+    obedience is asked of :math:`y`; no large number enters.  Rows are scaled, and
+    shares stand where masses could: the search's tolerances are absolute, and with the
+    masses of rare states a worse reply could pass for optimal.  Actions that no rule in
+    the box makes best are left out beforehand.
     """
     rules = check_rules(game, rules)
     q = likelihoods(game, rules, sender)
