@@ -2,7 +2,7 @@
 
 ``python -m econlib.persuasion.record_networks`` fits every kind of network to five
 games of each size, for five seeds and three numbers of profiles, and writes
-``data/recorded/persuasion/networks_<part>.json``, about ten minutes on one core; names
+``data/recorded/persuasion/networks_<part>.json``, about a quarter of an hour on one core; names
 of parts after it run those only.
 """
 
@@ -25,6 +25,7 @@ __all__ = ["PARTS", "SHELF", "load", "probe", "run"]
 PARTS = {
     "small": ((2, 2, 2, 2), 1000, (1000, 4000, 16000), 5),
     "large": ((2, 3, 3, 3), 1000, (1000, 4000, 16000), 5),
+    "three": ((3, 2, 2, 2), 1000, (1000, 4000, 16000), 5),
 }
 
 #: The records, by part.
