@@ -2,8 +2,8 @@
 
 ``python -m econlib.persuasion.record_networks`` fits every kind of network to five
 games of each size, for five seeds and three numbers of profiles, and writes
-``data/recorded/persuasion/networks_<part>.json``, about a quarter of an hour on one core; names
-of parts after it run those only.
+``data/recorded/persuasion/networks_<part>.json``, about a quarter of an hour on one
+core; names of parts after it run those only.
 """
 
 from __future__ import annotations
